@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * floor: the switchboard. It owns all calls, turns effects of the pure modules into acts on the ports and
+ * what the ports report into steps, and is what the front ends (console, web, metrics) look at and command.
+ * It includes no library: with fake ports it runs in virtual time.
+ */
+#ifndef CALLFLOOR_FLOOR_H
+#define CALLFLOOR_FLOOR_H
+
+#include "callfloor/acd.h"
+#include "callfloor/conf.h"
+#include "callfloor/ports.h"
+#include "callfloor/stats.h"
+
+struct floor;
+
+struct floor_setup {
+    const struct conf *conf; /* borrowed until floor_reload() or destroy */
+    struct ua_port ua;
+    struct media_port media;
+    struct store_port store;
+    struct clock_port clock;
+    uint64_t first_id; /* of records: record_first_id() */
+    uint64_t seed;
+    /* An agent's presence changed and should survive a restart (daemon saves it). May be NULL. */
+    void (*presence_changed)(void *arg, uint32_t agent);
+    void *arg;
+};
+int floor_create(struct floor **fp, const struct floor_setup *setup);
+/* Forgets everything without telling anybody; end calls with floor_drain() first. */
+void floor_destroy(struct floor *f);
+
+/* The sinks to give to the adapters (ctx is the floor). The ports are needed at floor_create(), the sinks by
+ * the adapters afterwards: adapters are created first without sinks, then started with them. */
+struct ua_sink floor_ua_sink(struct floor *f);
+struct media_sink floor_media_sink(struct floor *f);
+struct store_sink floor_store_sink(struct floor *f);
+
+/* One turn: deadlines that have passed, then effects until quiet. To be called at floor_deadline() and after
+ * each batch of sink calls and commands (cheap when there is nothing to do). */
+void floor_turn(struct floor *f);
+uint64_t floor_deadline(const struct floor *f); /* monotonic ms; NEVER if none. May be `now` */
+
+/* Swaps the configuration; calls in progress go on. conf must be made from the old one (conf_load's old). */
+int floor_reload(struct floor *f, const struct conf *conf);
+/* No new calls (503) from now; now=true also ends the ones in progress. */
+void floor_drain(struct floor *f, bool now);
+bool floor_draining(const struct floor *f);
+/* Calls alive, wrap-up not counted: 0 means a drain is complete. */
+uint32_t floor_calls(const struct floor *f);
+
+/* Presence as saved before a restart; before any other agent event. since_us: wall time. */
+int floor_restore_agent(struct floor *f, const char *agent, const char *presence, const char *reason,
+                        uint64_t since_us);
+
+/* ---- commands; `who` (login of the commander, or "star code") goes into the log ----
+ * 0; -ENOENT no such agent or call; -EPROTO not possible in its state; -EINVAL unknown reason. */
+int floor_agent_login(struct floor *f, const char *agent, bool ready, const char *who);
+int floor_agent_logout(struct floor *f, const char *agent, const char *who);
+int floor_agent_pause(struct floor *f, const char *agent, const char *reason,
+                      const char *who); /* "" = none */
+int floor_agent_unpause(struct floor *f, const char *agent, const char *who);
+int floor_agent_wrap_done(struct floor *f, const char *agent, const char *who);
+int floor_call_hangup(struct floor *f, uint64_t call, const char *who); /* short number or record id */
+
+/* ---- looking: fn is called once per object, in order of number; pointers are borrowed ---- */
+
+struct floor_call_view {
+    uint64_t number;   /* short, counts from the start of the daemon */
+    uint64_t id;       /* of the contact record */
+    const char *state; /* menu queued ringing talking hold direct playing ending */
+    const char *caller, *caller_name, *called, *trunk, *queue, *agent, *menu_path;
+    uint32_t position;         /* in the queue, 0 = not waiting */
+    uint64_t age_ms, state_ms; /* since it began; in this state */
+    bool customer_new;
+    uint64_t customer_id;
+};
+struct floor_agent_view {
+    const char *id, *name, *reason, *queue;
+    struct acd_agent_view acd;
+    uint64_t state_ms, timer_ms; /* in this state; left on its timer (0 = none) */
+    uint64_t call;               /* short number, 0 = none */
+    uint32_t phones, phones_reachable;
+    const struct stats_agent *today;
+};
+struct floor_queue_view {
+    const char *name;
+    struct acd_queue_view acd;
+    uint64_t longest_ms; /* of those waiting now */
+    const struct stats_queue *today;
+    uint32_t service_level_ms;
+};
+struct floor_trunk_view {
+    const char *name;
+    struct ua_trunk_state state;
+    uint64_t state_ms;
+};
+struct floor_registration_view {
+    const char *agent;
+    struct ua_binding binding;
+    uint64_t expires_in_ms; /* NEVER for a fixed contact */
+};
+void floor_each_call(const struct floor *f, void (*fn)(void *arg, const struct floor_call_view *), void *arg);
+void floor_each_agent(const struct floor *f, void (*fn)(void *arg, const struct floor_agent_view *),
+                      void *arg);
+void floor_each_queue(const struct floor *f, void (*fn)(void *arg, const struct floor_queue_view *),
+                      void *arg);
+void floor_each_trunk(const struct floor *f, void (*fn)(void *arg, const struct floor_trunk_view *),
+                      void *arg);
+void floor_each_registration(const struct floor *f,
+                             void (*fn)(void *arg, const struct floor_registration_view *), void *arg);
+
+struct floor_counters {
+    uint32_t calls, legs, waiting;
+    uint64_t calls_total, refused_total, failed_total;
+    struct ua_counters ua;
+    struct media_counters media;
+    struct store_state store;
+    /* microseconds from "agent became free" (or caller queued) to "INVITE handed to SIP" */
+    uint32_t dispatch_p50_us, dispatch_p99_us;
+    uint64_t dispatches;
+    uint64_t uptime_ms;
+    bool draining;
+};
+void floor_counters(const struct floor *f, struct floor_counters *out);
+
+/* Every invariant over the whole floor (calls, legs, agents, acd_check). NULL, or what is broken. */
+const char *floor_check(const struct floor *f);
+
+#endif

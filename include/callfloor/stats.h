@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * stats: the day's figures per queue and agent, counted from events as they happen. Pure. Formulas with
+ * their names in ../../docs/kpi.md (semantics 3.4). A visit counts in the day in which it entered.
+ */
+#ifndef CALLFLOOR_STATS_H
+#define CALLFLOOR_STATS_H
+
+#include "callfloor/acd.h"
+
+struct stats_queue {
+    uint32_t offered, answered, abandoned, short_abandoned,
+        other;                                    /* offered = answered+abandoned+other+waiting */
+    uint32_t answered_in_time, abandoned_in_time; /* within service_level_ms */
+    uint64_t answered_wait_ms, abandoned_wait_ms, longest_wait_ms; /* sums; longest of ended visits */
+    uint64_t talk_ms, hold_ms, wrap_ms, ring_ms;
+    uint32_t handles;
+};
+struct stats_agent {
+    uint32_t offers, answered, missed, rejected, handles;
+    uint64_t ring_ms, talk_ms, hold_ms, wrap_ms;
+    uint64_t logged_in_ms, idle_ms, pause_ms, other_ms, unreachable_ms;
+    uint32_t pauses;
+};
+/* Ratios; -1 when there is nothing to divide by. */
+double stats_service_level(const struct stats_queue *q); /* answered in T / offered so far ended */
+double stats_average_speed_of_answer_ms(const struct stats_queue *q);
+double stats_average_handling_ms(const struct stats_queue *q);  /* (talk+hold+wrap)/handles */
+double stats_average_handling4_ms(const struct stats_queue *q); /* (ring+talk+hold+wrap)/handles */
+double stats_occupancy(const struct stats_agent *a); /* (ring+talk+hold+wrap)/(logged in - pause) */
+
+struct stats;
+int stats_create(struct stats **sp);
+void stats_destroy(struct stats *s);
+/* A new day begins at local midnight: the caller says when (wall-clock day number). Counters start afresh. */
+void stats_day(struct stats *s, uint32_t day_number, uint64_t now_ms);
+
+void stats_enter(struct stats *s, uint32_t queue);
+void stats_visit_end(struct stats *s, const struct conf *conf, uint32_t queue, enum acd_visit_result result,
+                     uint64_t wait_ms);
+void stats_offer_end(struct stats *s, uint32_t queue, uint32_t agent, enum acd_offer_result result,
+                     uint64_t ring_ms);
+void stats_handle_end(struct stats *s, uint32_t queue, uint32_t agent, uint64_t talk_ms, uint64_t hold_ms);
+/* Time an agent spent in a state that has just ended (from ACD_FX_AGENT); wrap-up also counts for queue. */
+void stats_agent_time(struct stats *s, uint32_t agent, uint32_t queue, enum acd_presence presence,
+                      enum acd_activity activity, uint64_t ms);
+const struct stats_queue *stats_queue_get(const struct stats *s, uint32_t queue); /* never NULL */
+const struct stats_agent *stats_agent_get(const struct stats *s, uint32_t agent); /* never NULL */
+
+#endif
