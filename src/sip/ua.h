@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Private header of the SIP adapter: the adapter object and what its files call of each other. Everything
+ * runs on the control thread, most of it inside Sofia's callbacks (ua_loop.c pumps Sofia).
+ */
+#ifndef CALLFLOOR_UA_H
+#define CALLFLOOR_UA_H
+
+#include "callfloor/conf.h"
+#include "callfloor/log.h"
+#include "callfloor/sip.h"
+
+/* Our objects behind Sofia's handles come back as void pointers. */
+#define NTA_AGENT_MAGIC_T void
+#define NTA_LEG_MAGIC_T void
+#define NTA_OUTGOING_MAGIC_T void
+#define NTA_INCOMING_MAGIC_T void
+#define NTA_RELIABLE_MAGIC_T void
+#define SU_ROOT_MAGIC_T void
+#include <sofia-sip/nta.h>
+#include <sofia-sip/nta_tag.h>
+#include <sofia-sip/sip.h>
+#include <sofia-sip/sip_header.h>
+#include <sofia-sip/sip_status.h>
+#include <sofia-sip/sip_tag.h>
+#include <sofia-sip/su_wait.h>
+
+#include <sys/socket.h>
+
+struct event;
+struct ua_leg;
+struct ua_bindings; /* ua_bindings.c */
+struct ua_trunks;   /* ua_trunk.c */
+
+enum { UA_LISTEN_MAX = 16 };
+
+struct ua {
+    struct loop *loop;
+    const struct conf *conf;
+    struct ua_sink sink;
+    bool started, stopping;
+
+    su_root_t *root;
+    nta_agent_t *agent;
+    nta_leg_t *default_leg; /* out-of-dialog requests, both ways */
+    struct event *pump_event;
+    bool ready; /* Sofia has something to do */
+    uint64_t next_ms;
+
+    struct ua_counters count;
+    struct ua_bindings *bindings;
+    struct ua_trunks *trunks;
+
+    struct {
+        bool tcp;
+        uint16_t port;
+    } listen[UA_LISTEN_MAX];
+    uint32_t listen_count;
+
+    struct ua_legs *legs;   /* ua_leg.c */
+    struct ua_guard *guard; /* ua_guard.c */
+};
+
+static inline uint64_t ua_now_ms(const struct ua *ua) {
+    return loop_now_ms();
+}
+/* After any nta_ call made outside of Sofia's callbacks (from a port function, a timer of ours, a hook):
+ * makes the loop hook pump Sofia before it sleeps. */
+static inline void ua_kick(struct ua *ua) {
+    ua->ready = true;
+}
+
+/* ---- ua.c: what every file of the adapter uses ---- */
+
+/* Address a request came from, as received by the socket. 0 or -EINVAL. */
+int ua_source(const struct ua *ua, nta_incoming_t *irq, struct sockaddr_storage *from);
+/* "192.0.2.1:5060" or "[2001:db8::1]:5060". */
+void ua_address_text(const struct sockaddr *from, char *text, size_t size);
+/* "sip:user@host:port[;transport=tcp]" of ours, for Contact and From; user may be "". As the peer at `host`
+ * (numeric, NULL = unknown) is to reach us over UDP or TCP. */
+int ua_contact_uri(const struct ua *ua, const char *user, bool tcp, const char *host, char *text,
+                   size_t size);
+/* Final or provisional response without a body, with Server and Allow as the status asks; counts. It does
+ * not destroy irq. */
+void ua_reply(struct ua *ua, nta_incoming_t *irq, int status, const char *phrase);
+/* The same with one more header, e.g. "Retry-After: 5". */
+void ua_reply_with(struct ua *ua, nta_incoming_t *irq, int status, const char *phrase, const char *header);
+extern const char ua_product[]; /* User-Agent, Server */
+extern const char ua_allow[];   /* Allow */
+
+/* ---- what the other files of this folder supply to the core ---- */
+
+/* ua_sdp.c. 0: out filled. -EINVAL: malformed. -ENOTSUP: well formed, but no audio stream with a codec we
+ * know. -EMSGSIZE: too big. */
+int ua_sdp_read(const char *text, size_t length, struct media_desc *out);
+/* Bytes written, or -ENOSPC. */
+int ua_sdp_write(const struct media_desc *desc, uint64_t session_id, uint64_t version, char *text,
+                 size_t size);
+
+/* ua_digest.c. Did this request come from the agent? 0: proven. -EACCES: not; it was answered (401 with a
+ * challenge, 403 or 400) and counted, and the caller only destroys irq. */
+int ua_digest_check_request(struct ua *ua, nta_incoming_t *irq, const sip_t *sip, uint32_t agent);
+
+/* ua_registrar.c: owns answering this REGISTER and destroying irq. */
+void ua_registrar_request(struct ua *ua, nta_incoming_t *irq, const sip_t *sip);
+
+/* ua_bindings.c. create sets ua->bindings (Sofia is there, nothing is bound yet), start tells the sink of the
+ * fixed contacts and begins probing, reload comes after ua->conf was swapped, tick does what is due and
+ * returns when it wants to run next (NEVER = not by itself). destroy takes half-built ones. */
+int ua_bindings_create(struct ua *ua);
+void ua_bindings_start(struct ua *ua);
+void ua_bindings_reload(struct ua *ua);
+uint64_t ua_bindings_tick(struct ua *ua, uint64_t now_ms);
+void ua_bindings_destroy(struct ua *ua);
+uint32_t ua_bindings_list(struct ua *ua, uint32_t agent, struct ua_binding *out, uint32_t max);
+/* Does the agent have a fixed contact at this address (port included)? */
+bool ua_bindings_is_fixed_source(struct ua *ua, uint32_t agent, const struct sockaddr *from);
+
+/* ua_trunk.c, same life cycle; destroy unregisters as far as that goes without waiting. */
+int ua_trunks_create(struct ua *ua);
+void ua_trunks_start(struct ua *ua);
+void ua_trunks_reload(struct ua *ua);
+uint64_t ua_trunks_tick(struct ua *ua, uint64_t now_ms);
+void ua_trunks_destroy(struct ua *ua);
+int ua_trunk_state(struct ua *ua, uint32_t trunk, struct ua_trunk_state *out);
+/* Trunk one of whose peers has this address (the port does not matter), or 0. */
+uint32_t ua_trunk_of_source(struct ua *ua, const struct sockaddr *from);
+/* First rule whose prefix matches is applied; the number as it is when none does. */
+void ua_trunk_rewrite(const struct conf_rewrite *rules, uint32_t count, const char *number, char *out,
+                      size_t size);
+/* One call more on the trunk: 0, or -EBUSY above max_calls. Release undoes it. */
+int ua_trunk_take(struct ua *ua, uint32_t trunk);
+void ua_trunk_release(struct ua *ua, uint32_t trunk);
+
+#endif
