@@ -29,8 +29,10 @@
 
 struct event;
 struct ua_leg;
-struct ua_bindings; /* ua_bindings.c */
-struct ua_trunks;   /* ua_trunk.c */
+struct ua_bindings;   /* ua_bindings.c */
+struct ua_trunks;     /* ua_trunk.c */
+struct ua_digest;     /* ua_digest.c */
+struct ua_sdp_layout; /* ua_sdp.h */
 
 enum { UA_LISTEN_MAX = 16 };
 
@@ -50,6 +52,7 @@ struct ua {
     struct ua_counters count;
     struct ua_bindings *bindings;
     struct ua_trunks *trunks;
+    struct ua_digest *digest; /* made and freed with the bindings */
 
     struct {
         bool tcp;
@@ -96,10 +99,18 @@ int ua_sdp_read(const char *text, size_t length, struct media_desc *out);
 /* Bytes written, or -ENOSPC. */
 int ua_sdp_write(const struct media_desc *desc, uint64_t session_id, uint64_t version, char *text,
                  size_t size);
+/* The same for sessions with several m= lines: the layout (ua_sdp.h) remembers which of them is ours, so
+ * that what we write has as many, the others refused (RFC 3264 6 and 8). NULL or zeroed = one stream. */
+int ua_sdp_read_layout(const char *text, size_t length, struct media_desc *out, struct ua_sdp_layout *layout);
+int ua_sdp_write_layout(const struct media_desc *desc, const struct ua_sdp_layout *layout,
+                        uint64_t session_id, uint64_t version, char *text, size_t size);
 
 /* ua_digest.c. Did this request come from the agent? 0: proven. -EACCES: not; it was answered (401 with a
  * challenge, 403 or 400) and counted, and the caller only destroys irq. */
 int ua_digest_check_request(struct ua *ua, nta_incoming_t *irq, const sip_t *sip, uint32_t agent);
+/* Too many proven wrong passwords from this address lately. For requests that are neither from a trunk nor
+ * in a dialog: drop them. */
+bool ua_digest_banned(const struct ua *ua, const struct sockaddr *from);
 
 /* ua_registrar.c: owns answering this REGISTER and destroying irq. */
 void ua_registrar_request(struct ua *ua, nta_incoming_t *irq, const sip_t *sip);
@@ -113,6 +124,9 @@ void ua_bindings_reload(struct ua *ua);
 uint64_t ua_bindings_tick(struct ua *ua, uint64_t now_ms);
 void ua_bindings_destroy(struct ua *ua);
 uint32_t ua_bindings_list(struct ua *ua, uint32_t agent, struct ua_binding *out, uint32_t max);
+/* Route URI for a request to this contact of the agent when it must go elsewhere than its URI says (a phone
+ * behind NAT, a TCP connection to be used again), for nta_outgoing_*create()'s route_url; false = none. */
+bool ua_bindings_route(struct ua *ua, uint32_t agent, const char *uri, char *route, size_t size);
 /* Does the agent have a fixed contact at this address (port included)? */
 bool ua_bindings_is_fixed_source(struct ua *ua, uint32_t agent, const struct sockaddr *from);
 
