@@ -9,6 +9,7 @@
 #include "callfloor/conf.h"
 #include "callfloor/log.h"
 #include "callfloor/sip.h"
+#include "sip/ua_sdp.h"
 
 /* Our objects behind Sofia's handles come back as void pointers. */
 #define NTA_AGENT_MAGIC_T void
@@ -29,10 +30,9 @@
 
 struct event;
 struct ua_leg;
-struct ua_bindings;   /* ua_bindings.c */
-struct ua_trunks;     /* ua_trunk.c */
-struct ua_digest;     /* ua_digest.c */
-struct ua_sdp_layout; /* ua_sdp.h */
+struct ua_bindings; /* ua_bindings.c */
+struct ua_trunks;   /* ua_trunk.c */
+struct ua_digest;   /* ua_digest.c */
 
 enum { UA_LISTEN_MAX = 16 };
 
@@ -92,18 +92,6 @@ extern const char ua_product[]; /* User-Agent, Server */
 extern const char ua_allow[];   /* Allow */
 
 /* ---- what the other files of this folder supply to the core ---- */
-
-/* ua_sdp.c. 0: out filled. -EINVAL: malformed. -ENOTSUP: well formed, but no audio stream with a codec we
- * know. -EMSGSIZE: too big. */
-int ua_sdp_read(const char *text, size_t length, struct media_desc *out);
-/* Bytes written, or -ENOSPC. */
-int ua_sdp_write(const struct media_desc *desc, uint64_t session_id, uint64_t version, char *text,
-                 size_t size);
-/* The same for sessions with several m= lines: the layout (ua_sdp.h) remembers which of them is ours, so
- * that what we write has as many, the others refused (RFC 3264 6 and 8). NULL or zeroed = one stream. */
-int ua_sdp_read_layout(const char *text, size_t length, struct media_desc *out, struct ua_sdp_layout *layout);
-int ua_sdp_write_layout(const struct media_desc *desc, const struct ua_sdp_layout *layout,
-                        uint64_t session_id, uint64_t version, char *text, size_t size);
 
 /* ua_digest.c. Did this request come from the agent? 0: proven. -EACCES: not; it was answered (401 with a
  * challenge, 403 or 400) and counted, and the caller only destroys irq. */

@@ -3,8 +3,6 @@
  * SDP in and out (RFC 8866, RFC 3264): our own strict, bounded, pure reader, because Sofia's never returns
  * from some inputs. We know one stream, RTP/AVP audio in G.711 with telephone-event; other m= lines are
  * refused with port 0 in what we write.
- *
- * ua_sdp_read(), ua_sdp_write() and the _layout forms are declared in ua.h.
  */
 #ifndef CALLFLOOR_UA_SDP_H
 #define CALLFLOOR_UA_SDP_H
@@ -26,9 +24,14 @@ struct ua_sdp_layout {
     char origin[96];                             /* o= value, to tell whether an offer changed anything */
 };
 
+/* 0: out filled. -EINVAL: malformed. -ENOTSUP: well formed, but no audio stream with a codec we know that
+ * is not refused (port 0). -EMSGSIZE: too big. */
 int ua_sdp_read(const char *text, size_t length, struct media_desc *out);
+/* Bytes written, or -ENOSPC; -EINVAL when the address is not numeric. Terminated. */
 int ua_sdp_write(const struct media_desc *desc, uint64_t session_id, uint64_t version, char *text,
                  size_t size);
+/* The same for sessions with several m= lines: the layout remembers which of them is ours, so that what we
+ * write has as many, the others refused (RFC 3264 6 and 8). NULL or zeroed = one stream. */
 int ua_sdp_read_layout(const char *text, size_t length, struct media_desc *out, struct ua_sdp_layout *layout);
 int ua_sdp_write_layout(const struct media_desc *desc, const struct ua_sdp_layout *layout,
                         uint64_t session_id, uint64_t version, char *text, size_t size);
