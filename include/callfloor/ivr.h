@@ -9,6 +9,8 @@
  *
  * With barge_in a digit ends the prompt at once; without it digits during a prompt are ignored. A target
  * that is a menu is entered inside the run (at most IVR_MAX_STEPS menus, then hang up: no endless loops).
+ * A menu without any prompt listens at once. A digit that arrives before the step that would expire its
+ * round counts. When a play fails, give IVR_EV_PLAYED for it: the digit timer runs from there.
  */
 #ifndef CALLFLOOR_IVR_H
 #define CALLFLOOR_IVR_H
@@ -20,7 +22,7 @@ enum { IVR_MAX_STEPS = 100, IVR_MAX_PROMPTS = 4, IVR_PATH_LEN = 128 };
 enum ivr_event_type {
     IVR_EV_START,  /* menu */
     IVR_EV_DIGIT,  /* digit */
-    IVR_EV_PLAYED, /* the prompts of play_id came to their end */
+    IVR_EV_PLAYED, /* the prompts of play_id came to their end; a stale play_id is refused (-EPROTO) */
     IVR_EV_TICK,
 };
 struct ivr_event {
@@ -51,11 +53,12 @@ struct ivr_effects {
 struct ivr_run {
     uint32_t menu, state, attempt, steps, play_id;
     uint64_t deadline_ms;    /* NEVER when none */
-    char path[IVR_PATH_LEN]; /* "main:2/support:1", as far as it fits; 't' timeout, 'i' invalid */
+    char path[IVR_PATH_LEN]; /* "main:2/support:1", "main:it2" (invalid, timeout, 2), as far as it fits */
 };
 
 /* conf: what is running now (a run survives a reload; a menu that has gone leads to hang up). 0, -EINVAL
- * (unknown menu), -EPROTO (the event makes no sense now; nothing changed). out is filled afresh. */
+ * (unknown menu, not a digit), -EPROTO (the event makes no sense now; nothing changed). out is filled afresh.
+ * Allocates nothing. */
 int ivr_step(struct ivr_run *run, const struct conf *conf, const struct ivr_event *event,
              struct ivr_effects *out);
 static inline uint64_t ivr_deadline(const struct ivr_run *run) {
