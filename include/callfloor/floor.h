@@ -46,7 +46,8 @@ int floor_reload(struct floor *f, const struct conf *conf);
 /* No new calls (503) from now; now=true also ends the ones in progress. */
 void floor_drain(struct floor *f, bool now);
 bool floor_draining(const struct floor *f);
-/* Calls alive, wrap-up not counted: 0 means a drain is complete. */
+/* Calls alive (wrap-up not counted), or else legs whose end SIP has not confirmed yet: 0 means that a drain
+ * is complete. */
 uint32_t floor_calls(const struct floor *f);
 
 /* Presence as saved before a restart; before any other agent event. since_us: wall time. */

@@ -94,7 +94,7 @@ static enum call_state agent_gone(struct call_progress *call, const struct call_
 
 static enum call_state played(struct call_progress *call, const struct call_event *event,
                               struct call_effects *out) {
-    end_by_system(call, 480, call->was_queued ? "abandoned" : "ended_in_menu", out);
+    end_by_system(call, 480, unhandled(call), out);
     return CALL_ENDED;
 }
 

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What agents and supervisors command: by console, or by a star code dialled from the agent's phone. */
+#include "floor/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int command(struct floor *f, const char *agent, struct acd_event event, const char *what,
+                   const char *who) {
+    event.agent = conf_find_agent(f->conf, agent);
+    if (!event.agent)
+        return -ENOENT;
+    int err = floor_acd_now(f, &event);
+    log_info("floor", "event=agent_command agent=%s what=%s by=%s result=%d", agent, what, log_value(who),
+             err);
+    return err;
+}
+
+int floor_agent_login(struct floor *f, const char *agent, bool ready, const char *who) {
+    return command(f, agent, (struct acd_event){.type = ACD_EV_LOGIN, .ready = ready}, "login", who);
+}
+
+int floor_agent_logout(struct floor *f, const char *agent, const char *who) {
+    return command(f, agent, (struct acd_event){.type = ACD_EV_LOGOUT}, "logout", who);
+}
+
+static uint32_t find_reason(const struct conf *conf, const char *reason) {
+    for (uint32_t i = 0; i < conf->pause_reason_count; i++)
+        if (!strcmp(conf->pause_reason[i], reason))
+            return i + 1;
+    return 0;
+}
+
+int floor_agent_pause(struct floor *f, const char *agent, const char *reason, const char *who) {
+    uint32_t number = *reason ? find_reason(f->conf, reason) : 0;
+    if (*reason && !number)
+        return -EINVAL;
+    return command(f, agent, (struct acd_event){.type = ACD_EV_PAUSE, .reason = number}, "pause", who);
+}
+
+int floor_agent_unpause(struct floor *f, const char *agent, const char *who) {
+    return command(f, agent, (struct acd_event){.type = ACD_EV_UNPAUSE}, "unpause", who);
+}
+
+int floor_agent_wrap_done(struct floor *f, const char *agent, const char *who) {
+    return command(f, agent, (struct acd_event){.type = ACD_EV_WRAP_DONE}, "wrap_done", who);
+}
+
+int floor_star_code(struct floor *f, uint32_t agent, const char *called) {
+    static const char who[] = "star code";
+    const char *id = f->conf->agent[agent - 1].id;
+    if (!strcmp(called, "*10"))
+        return floor_agent_logout(f, id, who);
+    if (!strcmp(called, "*11"))
+        return floor_agent_login(f, id, true, who);
+    if (!strcmp(called, "*12"))
+        return floor_agent_login(f, id, false, who);
+    if (!strcmp(called, "*30"))
+        return floor_agent_unpause(f, id, who);
+    if (!strcmp(called, "*31"))
+        return floor_agent_wrap_done(f, id, who);
+    if (strlen(called) == 3 && called[1] == '2' && called[2] >= '0' && called[2] <= '9') {
+        uint32_t reason =
+            (uint32_t)(called[2] - '0'); /* *20: no reason; *2N: the N-th of the configuration */
+        if (reason > f->conf->pause_reason_count)
+            return -EINVAL;
+        return floor_agent_pause(f, id, reason ? f->conf->pause_reason[reason - 1] : "", who);
+    }
+    return -ENOENT;
+}
+
+int floor_call_hangup(struct floor *f, uint64_t number, const char *who) {
+    struct call *call = floor_call(f, number);
+    if (!call)
+        call = floor_call(f, number + f->first_id - 1);
+    if (!call)
+        return -ENOENT;
+    log_info("floor", "event=hangup_command call=%llu by=%s",
+             (unsigned long long)(call->id - f->first_id + 1), log_value(who));
+    floor_post_call(f, call->id, &(struct call_event){.type = CALL_EV_HANGUP});
+    floor_pump(f);
+    return 0;
+}
+
+int floor_restore_agent(struct floor *f, const char *agent, const char *presence, const char *reason,
+                        uint64_t since_us) {
+    struct acd_event event = {.type = ACD_EV_RESTORE, .agent = conf_find_agent(f->conf, agent)};
+    uint64_t now_us = f->clock.wall_us(f->clock.ctx),
+             ago_ms = since_us < now_us ? (now_us - since_us) / 1000 : 0;
+    uint64_t now_ms = floor_now_ms(f);
+    if (!event.agent)
+        return -ENOENT;
+    while (event.presence < ACD_PRESENCES && strcmp(acd_presence_name(event.presence), presence))
+        event.presence++;
+    if (event.presence == ACD_PRESENCES)
+        return -EINVAL;
+    event.reason = find_reason(f->conf, reason);
+    for (uint32_t own = ACD_REASON_LOGIN; !event.reason && own <= ACD_REASON_REJECTED; own++)
+        if (!strcmp(acd_reason_name(f->conf, own), reason))
+            event.reason = own;
+    event.since_ms = ago_ms < now_ms ? now_ms - ago_ms : 0;
+    return floor_acd_now(f, &event);
+}
