@@ -174,6 +174,7 @@ struct conf {
     uint32_t drain_ms;
     /* store */
     char *database;             /* libpq conninfo; "" = journal only */
+    char *sql_dir;              /* migrations */
     uint64_t journal_max_bytes; /* new calls are refused when it is full */
     /* console, web */
     char *console_address;
@@ -198,6 +199,7 @@ struct conf {
     uint32_t queue_count;
     struct conf_agent *agent;
     uint32_t agent_count;
+    struct conf_index *index; /* behind conf_find_*() and conf_route(); NULL in a handmade struct: they search */
 };
 
 /* Entry by number; NULL when out of range or removed. */
@@ -214,7 +216,8 @@ uint32_t conf_find_trunk(const struct conf *conf, const char *name);
 const struct conf_number *conf_route(const struct conf *conf, const char *called);
 
 /* The part in `daemon`, which needs libconfig. errors: receives one line per problem,
- * "FILE:LINE: PATH: what is wrong (expected ...)", for as many problems as were found.
+ * "FILE:LINE: PATH: what is wrong (expected ...)", for as many problems as were found (50 at most). A line
+ * with ": warning: " in it is no error: the file is taken all the same.
  * old: running configuration whose numbers are kept, or NULL. 0, -EINVAL (errors told), -ENOMEM. */
 typedef void conf_error_fn(void *arg, const char *message);
 int conf_load(struct conf **confp, const char *path, const struct conf *old, conf_error_fn *errors,

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From a file or text to a checked configuration. */
+#include "conf/reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MAX_FILE_BYTES = 16 << 20 };
+
+void conf_free(struct conf *conf) {
+    if (!conf)
+        return;
+    conf_clear_entry(&conf_root, conf);
+    conf_index_free(conf->index);
+    free(conf->path);
+    free(conf);
+}
+
+/* Does a setting of this name hold something not everybody may read? */
+static bool is_secret(const config_setting_t *setting) {
+    static const char *const secrets[] = {"password", "ha1", "password_hash"};
+    const char *name = config_setting_name(setting), *text = config_setting_get_string(setting);
+    if (!name || !text || !*text)
+        return false;
+    for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
+        if (!strcmp(secrets[i], name))
+            return true;
+    return !strcmp(name, "database") && strstr(text, "password");
+}
+
+static bool file_has_secrets(config_setting_t *setting, const char *file) {
+    if (!config_setting_is_aggregate(setting))
+        return is_secret(setting) && config_setting_source_file(setting) &&
+               !strcmp(config_setting_source_file(setting), file);
+    for (int i = 0; i < config_setting_length(setting); i++)
+        if (file_has_secrets(config_setting_get_elem(setting, (unsigned)i), file))
+            return true;
+    return false;
+}
+
+/* The text of a file (malloc'ed), or NULL with errno. */
+static char *read_file(const char *path) {
+    struct stat st;
+    FILE *file = fopen(path, "re");
+    char *text = NULL;
+    size_t length = 0;
+    if (!file)
+        return NULL;
+    if (fstat(fileno(file), &st))
+        goto out;
+    errno = S_ISDIR(st.st_mode) ? EISDIR : st.st_size > MAX_FILE_BYTES ? EFBIG : 0;
+    if (errno || !(text = malloc(MAX_FILE_BYTES + 1)))
+        goto out;
+    length = fread(text, 1, MAX_FILE_BYTES, file);
+    text[length] = 0;
+    if (memchr(text, 0, length)) {
+        free(text);
+        text = NULL;
+        errno = EILSEQ;
+    }
+out:;
+    int err = errno;
+    fclose(file);
+    errno = err;
+    return text;
+}
+
+/* What libconfig cannot tell: of the main file and all included ones. */
+static void check_files(struct reader *reader, const config_t *config) {
+    struct stat st;
+    for (unsigned i = 0; i < config->num_filenames; i++) {
+        const char *file = config->filenames[i];
+        char *text = read_file(file);
+        if (text)
+            conf_scan_numbers(reader, file, text);
+        free(text);
+        if (!stat(file, &st) && st.st_mode & S_IROTH && file_has_secrets(config->root, file)) {
+            const char *was = reader->file;
+            reader->file = file;
+            conf_warning(reader, NULL, "has passwords and everybody may read it (expected mode 0640)");
+            reader->file = was;
+        }
+    }
+}
+
+static int make(struct conf **confp, struct reader *reader, config_t *config, const char *path) {
+    struct conf *conf = calloc(1, sizeof *conf);
+    if (!conf)
+        return -ENOMEM;
+    reader->conf = conf;
+    conf_set_text(reader, &conf->path, path);
+    conf_apply_defaults(reader, &conf_root, conf);
+    if (!reader->no_memory) {
+        config_setting_t *root = config_root_setting(config);
+        conf_number_names(reader, root);
+        conf_read_group(reader, &conf_root, root, conf);
+        conf_check(reader, root);
+    }
+    free(reader->skill_live);
+    if (reader->no_memory || reader->problems) {
+        conf_free(conf);
+        return reader->no_memory ? -ENOMEM : -EINVAL;
+    }
+    *confp = conf;
+    return 0;
+}
+
+static int syntax_error(struct reader *reader, const config_t *config) {
+    char line[400];
+    snprintf(line, sizeof line, "%s:%d: %s (expected libconfig's language: name = value;)",
+             config_error_file(config) ? config_error_file(config) : reader->file, config_error_line(config),
+             config_error_text(config));
+    if (reader->errors)
+        reader->errors(reader->arg, line);
+    return -EINVAL;
+}
+
+int conf_load(struct conf **confp, const char *path, const struct conf *old, conf_error_fn *errors,
+              void *arg) {
+    struct reader reader = {.old = old, .errors = errors, .arg = arg, .file = path};
+    config_t config;
+    char line[400];
+    const char *slash = strrchr(path, '/');
+    int err;
+    char *text = read_file(path);
+    if (!text || str_copy(reader.dir, sizeof reader.dir, slash ? path : "") < 0) {
+        err = text ? ENAMETOOLONG : errno;
+        snprintf(line, sizeof line, "%s: cannot be read: %s", path,
+                 err == EILSEQ ? "it is not a text file" : strerror(err));
+        if (errors)
+            errors(arg, line);
+        free(text);
+        return err == ENOMEM ? -ENOMEM : -EINVAL;
+    }
+    free(text);
+    if (slash)
+        reader.dir[slash == path ? 1 : slash - path] = 0;
+    config_init(&config);
+    config_set_include_dir(&config, slash ? reader.dir : ".");
+    if (!config_read_file(&config, path)) {
+        err = syntax_error(&reader, &config);
+    } else {
+        check_files(&reader, &config);
+        err = make(confp, &reader, &config, path);
+    }
+    config_destroy(&config);
+    return err;
+}
+
+int conf_parse(struct conf **confp, const char *text, const struct conf *old, conf_error_fn *errors,
+               void *arg) {
+    struct reader reader = {.old = old, .errors = errors, .arg = arg, .file = "text"};
+    config_t config;
+    int err;
+    config_init(&config);
+    if (!config_read_string(&config, text)) {
+        err = syntax_error(&reader, &config);
+    } else {
+        conf_scan_numbers(&reader, reader.file, text);
+        err = make(confp, &reader, &config, "text");
+    }
+    config_destroy(&config);
+    return err;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Every option of the configuration file: type, default, range, unit, help. */
+#include "conf/schema.h"
+
+#define AT(type, field) offsetof(struct type, field)
+#define SECTION(options, ...)                                                                                \
+    { .option = (options), .count = ARRAY_LEN(options), __VA_ARGS__ }
+#define OPTION(n, t, at, count_at, least, most, preset, in, text, ...)                                       \
+    {                                                                                                        \
+        .name = n, .type = t, .offset = at, .count_offset = count_at, .min = least, .max = most,             \
+        .fallback = preset, .unit = in, .help = text, ##__VA_ARGS__                                          \
+    }
+enum { HOUR_MS = 3600000, DAY_MS = 86400000, TEXT_MAX = 256, PATH_BYTES = 200 };
+
+static const char *const transports[] = {"udp", "tcp", NULL};
+static const char *const strategies[] = {"longest_idle", "skill_then_idle", NULL};
+
+static const struct conf_option general_options[] = {
+    OPTION("node", OPTION_U32, AT(conf, node), 0, 1, 127, "1", NULL,
+           "Number of this machine, part of every record's id."),
+    OPTION("state_dir", OPTION_PATH, AT(conf, state_dir), 0, 1, PATH_BYTES, "\"/var/lib/callfloor\"", NULL,
+           "Folder of the journal of records, of agents' presence and of registrations."),
+    OPTION("prompts_dir", OPTION_PATH, AT(conf, prompts_dir), 0, 1, PATH_BYTES,
+           "\"/usr/share/callfloor/prompts\"", NULL,
+           "Folder of the prompts: prompt `welcome` is the file `welcome.wav`."),
+    OPTION("pause_reasons", OPTION_NAMES, AT(conf, pause_reason), AT(conf, pause_reason_count), 0, 9,
+           "[ \"break\", \"lunch\", \"meeting\", \"training\" ]", NULL,
+           "Reasons an agent may give for a pause; `*2N` dialled from the phone picks the N-th."),
+};
+static const struct conf_section general = SECTION(general_options, .name = "general", .help = "The daemon.");
+
+static const struct conf_option listen_options[] = {
+    OPTION("transport", OPTION_TRANSPORT, AT(conf_listen, tcp), 0, 0, 0, "\"udp\"", NULL, "Transport.",
+           .words = transports),
+    OPTION("address", OPTION_IP, AT(conf_listen, address), 0, 1, 0, "\"0.0.0.0\"", NULL, "Local address."),
+    OPTION("port", OPTION_U16, AT(conf_listen, port), 0, 0, 65535, "5060", NULL,
+           "Local port; 0 lets the kernel choose (tests)."),
+};
+static const struct conf_section listen_section =
+    SECTION(listen_options, .name = "listen", .size = sizeof(struct conf_listen), .help = "SIP listeners.");
+
+static const struct conf_option sip_options[] = {
+    OPTION("listen", OPTION_LIST, AT(conf, listen), AT(conf, listen_count), 1, 16,
+           "udp and tcp on 0.0.0.0:5060", NULL, "Where SIP is spoken.", .section = &listen_section),
+    OPTION("realm", OPTION_TEXT, AT(conf, realm), 0, 1, 128, "\"callfloor\"", NULL,
+           "Realm of digest authentication; agents' `ha1` values depend on it."),
+    OPTION(
+        "public_address", OPTION_IP, AT(conf, public_address), 0, 0, 0, "\"\"", NULL,
+        "Address told in Contact and SDP, for a machine behind 1:1 NAT; empty: the address of the socket."),
+    OPTION("register_min_s", OPTION_U32, AT(conf, register_min_s), 0, 10, 86400, "60", "s",
+           "A phone that asks for a shorter registration gets 423."),
+    OPTION("register_max_s", OPTION_U32, AT(conf, register_max_s), 0, 10, 86400, "3600", "s",
+           "A longer registration is cut to this."),
+    OPTION("agent_probe_ms", OPTION_U32, AT(conf, agent_probe_ms), 0, 0, HOUR_MS, "30000", "ms",
+           "OPTIONS to each agent's phone; one that does not answer makes the agent unreachable. 0: never."),
+    OPTION("session_expires_s", OPTION_U32, AT(conf, session_expires_s), 0, 0, 86400, "1800", "s",
+           "Session timer (RFC 4028), at least 90: finds calls whose BYE was lost. 0: not asked for."),
+};
+static const struct conf_section sip = SECTION(sip_options, .name = "sip", .help = "SIP.");
+
+static const struct conf_option rtp_options[] = {
+    OPTION("address", OPTION_IP, AT(conf, rtp_address), 0, 1, 0, "\"0.0.0.0\"", NULL,
+           "Local address of RTP."),
+    OPTION("port_min", OPTION_U16, AT(conf, rtp_port_min), 0, 1024, 65534, "20000", NULL,
+           "First port, even. Each leg of a call takes two, a joined call four."),
+    OPTION("port_max", OPTION_U16, AT(conf, rtp_port_max), 0, 1024, 65535, "31999", NULL, "Last port, odd."),
+    OPTION("timeout_ms", OPTION_U32, AT(conf, rtp_timeout_ms), 0, 0, DAY_MS, "30000", "ms",
+           "Silence of a leg that should send until it is reported. 0: never."),
+};
+static const struct conf_section rtp = SECTION(rtp_options, .name = "rtp", .help = "Audio.");
+
+static const struct conf_option limits_options[] = {
+    OPTION("max_calls", OPTION_U32, AT(conf, max_calls), 0, 1, 100000, "2000", NULL,
+           "Calls at once; more are refused with 503."),
+    OPTION("max_calls_per_second", OPTION_U32, AT(conf, max_calls_per_second), 0, 1, 100000, "100", NULL,
+           "New calls; more are refused with 503 and Retry-After."),
+    OPTION("drain_ms", OPTION_U32, AT(conf, drain_ms), 0, 0, DAY_MS, "60000", "ms",
+           "How long a stop waits for calls in progress before it ends them."),
+};
+static const struct conf_section limits = SECTION(limits_options, .name = "limits", .help = "Limits.");
+
+static const struct conf_option store_options[] = {
+    OPTION("database", OPTION_TEXT, AT(conf, database), 0, 0, 1024, "\"\"", NULL,
+           "libpq connection string, e.g. `host=/run/postgresql dbname=callfloor`; empty: journal only."),
+    OPTION("sql_dir", OPTION_PATH, AT(conf, sql_dir), 0, 1, PATH_BYTES, "\"/usr/share/callfloor/sql\"", NULL,
+           "Folder of the migrations, which are applied at connect."),
+    OPTION("journal_max_bytes", OPTION_U64, AT(conf, journal_max_bytes), 0, 1 << 20, (uint64_t)1 << 40,
+           "1073741824", "bytes",
+           "New calls are refused when the journal is full. From 2 GiB on with an L: 4294967296L."),
+};
+static const struct conf_section store =
+    SECTION(store_options, .name = "store", .help = "Records and PostgreSQL.");
+
+static const struct conf_option console_options[] = {
+    OPTION("socket", OPTION_PATH, AT(conf, console_socket), 0, 0, 100, "\"/run/callfloor/console.sock\"",
+           NULL, "Unix socket of callfloorctl; who may open it is an admin. Empty: off."),
+    OPTION("address", OPTION_IP, AT(conf, console_address), 0, 1, 0, "\"127.0.0.1\"", NULL, "Local address."),
+    OPTION("port", OPTION_U16, AT(conf, console_port), 0, 0, 65535, "0", NULL,
+           "TCP port, telnet with login. 0: off."),
+    OPTION("sessions", OPTION_U32, AT(conf, console_sessions), 0, 1, 1000, "16", NULL, "Sessions at once."),
+    OPTION("idle_ms", OPTION_U32, AT(conf, console_idle_ms), 0, 1000, DAY_MS, "900000", "ms",
+           "A session is closed after so long without input."),
+};
+static const struct conf_section console =
+    SECTION(console_options, .name = "console", .help = "The supervisors' command line.");
+
+static const struct conf_option web_options[] = {
+    OPTION("address", OPTION_IP, AT(conf, web_address), 0, 1, 0, "\"127.0.0.1\"", NULL, "Local address."),
+    OPTION("port", OPTION_U16, AT(conf, web_port), 0, 0, 65535, "0", NULL, "TCP port. 0: off."),
+};
+static const struct conf_section web = SECTION(web_options, .name = "web", .help = "The web wallboard.");
+
+static const struct conf_option user_options[] = {
+    OPTION("name", OPTION_NAME, AT(conf_user, name), 0, 1, NAME_LEN - 1, NULL, NULL, "Login name, unique."),
+    OPTION("password_hash", OPTION_HASH, AT(conf_user, password_hash), 0, 1, TEXT_MAX, NULL, NULL,
+           "crypt(3) hash, as `mkpasswd -m yescrypt` prints it; never the password itself."),
+    OPTION("admin", OPTION_BOOL, AT(conf_user, admin), 0, 0, 0, "false", NULL,
+           "May change things, else only look."),
+};
+static const struct conf_section users =
+    SECTION(user_options, .name = "users", .key = "name", .size = sizeof(struct conf_user),
+            .help = "Logins of console and web.");
+
+static const struct conf_option peer_options[] = {
+    OPTION("address", OPTION_NETWORK, AT(conf_peer, address), 0, 1, ADDRESS_LEN - 1, NULL, NULL,
+           "Address, network such as `10.1.0.0/16`, or host name."),
+    OPTION("port", OPTION_U16, AT(conf_peer, port), 0, 1, 65535, "5060", NULL, "Port we send to."),
+};
+static const struct conf_section peers =
+    SECTION(peer_options, .name = "peers", .size = sizeof(struct conf_peer),
+            .help = "Where a trunk's INVITEs come from; what is sent goes to its single hosts.");
+
+static const struct conf_option rewrite_options[] = {
+    OPTION("match", OPTION_TEXT, AT(conf_rewrite, match), 0, 0, NUMBER_LEN - 1, "\"\"", NULL,
+           "Prefix the number must have; empty: any number."),
+    OPTION("strip", OPTION_U32, AT(conf_rewrite, strip), 0, 0, NUMBER_LEN - 1, "0", NULL,
+           "Leading characters to take off."),
+    OPTION("prepend", OPTION_TEXT, AT(conf_rewrite, prepend), 0, 0, NUMBER_LEN - 1, "\"\"", NULL,
+           "What to put in front then."),
+};
+static const struct conf_section called =
+    SECTION(rewrite_options, .name = "called", .size = sizeof(struct conf_rewrite),
+            .help = "Rules for the called number of a trunk's calls; the first that matches is used.");
+static const struct conf_section calling =
+    SECTION(rewrite_options, .name = "calling", .size = sizeof(struct conf_rewrite),
+            .help = "The same for the calling number.");
+
+static const struct conf_option register_options[] = {
+    OPTION("user", OPTION_TEXT, AT(conf_trunk, register_user), 0, 1, NAME_LEN - 1, NULL, NULL,
+           "User to register."),
+    OPTION("password", OPTION_TEXT, AT(conf_trunk, register_password), 0, 0, 128, "\"\"", NULL,
+           "Its password."),
+    OPTION("domain", OPTION_TEXT, AT(conf_trunk, register_domain), 0, 0, 128, "\"\"", NULL,
+           "Domain of the registered address; empty: the first peer's address."),
+    OPTION("expires_s", OPTION_U32, AT(conf_trunk, register_expires_s), 0, 60, 86400, "3600", "s",
+           "Lifetime asked for."),
+};
+static const struct conf_section register_section =
+    SECTION(register_options, .name = "register", .help = "Outbound registration of a trunk.");
+
+static const struct conf_option trunk_options[] = {
+    OPTION("name", OPTION_NAME, AT(conf_trunk, name), 0, 1, NAME_LEN - 1, NULL, NULL, "Unique."),
+    OPTION("peers", OPTION_LIST, AT(conf_trunk, peer), AT(conf_trunk, peer_count), 1, 32, NULL, NULL,
+           "Other sides of the trunk.", .section = &peers),
+    OPTION("transport", OPTION_TRANSPORT, AT(conf_trunk, tcp), 0, 0, 0, "\"udp\"", NULL,
+           "Transport of what we send.", .words = transports),
+    OPTION("probe", OPTION_BOOL, AT(conf_trunk, probe), 0, 0, 0, "true", NULL,
+           "Ask with OPTIONS whether it is up."),
+    OPTION("probe_interval_ms", OPTION_U32, AT(conf_trunk, probe_interval_ms), 0, 1000, HOUR_MS, "30000",
+           "ms", "How often."),
+    OPTION("max_calls", OPTION_U32, AT(conf_trunk, max_calls), 0, 0, 100000, "0", NULL,
+           "Calls at once on this trunk. 0: no limit of its own."),
+    OPTION("register", OPTION_GROUP, 0, 0, 0, 0, "none", NULL, "Outbound registration.",
+           .section = &register_section),
+    OPTION("called", OPTION_LIST, AT(conf_trunk, called), AT(conf_trunk, called_count), 0, 32, "( )", NULL,
+           "Rewriting of the called number.", .section = &called),
+    OPTION("calling", OPTION_LIST, AT(conf_trunk, calling), AT(conf_trunk, calling_count), 0, 32, "( )", NULL,
+           "Rewriting of the calling number.", .section = &calling),
+};
+static const struct conf_section trunks =
+    SECTION(trunk_options, .name = "trunks", .key = "name", .size = sizeof(struct conf_trunk),
+            .help = "Carriers and PBXs. An INVITE from a peer's address is trusted.");
+
+static const struct conf_option number_options[] = {
+    OPTION("number", OPTION_NUMBER, AT(conf_number, number), 0, 1, NUMBER_LEN - 1, NULL, NULL,
+           "As called, after rewriting; a `*` at the end matches any rest. The longest match wins."),
+    OPTION("target", OPTION_TARGET, AT(conf_number, target), 0, 1, 0, NULL, NULL, "Where the call goes."),
+};
+static const struct conf_section numbers =
+    SECTION(number_options, .name = "numbers", .key = "number", .size = sizeof(struct conf_number),
+            .help = "Called numbers.");
+
+static const struct conf_option choice_options[] = {
+    OPTION("digit", OPTION_DIGIT, 0, 0, 0, 0, NULL, NULL, "One of 0-9, `*`, `#`."),
+    OPTION("target", OPTION_TARGET, 0, 0, 1, 0, NULL, NULL, "Where the call goes."),
+};
+static const struct conf_section choices =
+    SECTION(choice_options, .name = "choices", .key = "digit", .size = sizeof(struct conf_target),
+            .help = "What each digit does.");
+
+static const struct conf_option menu_options[] = {
+    OPTION("name", OPTION_NAME, AT(conf_menu, name), 0, 1, NAME_LEN - 1, NULL, NULL, "Unique."),
+    OPTION("welcome", OPTION_PROMPT, AT(conf_menu, welcome), 0, 0, 0, "\"\"", NULL, "Prompt played once."),
+    OPTION("prompt", OPTION_PROMPT, AT(conf_menu, prompt), 0, 0, 0, "\"\"", NULL,
+           "Prompt with the choices, heard again after each failed attempt."),
+    OPTION("invalid", OPTION_PROMPT, AT(conf_menu, invalid), 0, 0, 0, "\"\"", NULL,
+           "After a digit without a choice."),
+    OPTION("timeout", OPTION_PROMPT, AT(conf_menu, timeout), 0, 0, 0, "\"\"", NULL, "After no digit."),
+    OPTION("goodbye", OPTION_PROMPT, AT(conf_menu, goodbye), 0, 0, 0, "\"\"", NULL,
+           "Before hanging up after the last attempt."),
+    OPTION("barge_in", OPTION_BOOL, AT(conf_menu, barge_in), 0, 0, 0, "true", NULL,
+           "A digit ends the prompt."),
+    OPTION("digit_timeout_ms", OPTION_U32, AT(conf_menu, digit_timeout_ms), 0, 100, 600000, "5000", "ms",
+           "Wait for a digit, from the end of the prompt."),
+    OPTION("attempts", OPTION_U32, AT(conf_menu, attempts), 0, 1, 20, "3", NULL,
+           "How often the prompt is heard."),
+    OPTION("choices", OPTION_LIST, AT(conf_menu, choice), 0, 0, CONF_DIGITS, "( )", NULL,
+           "What each digit does.", .section = &choices),
+    OPTION("fallback", OPTION_TARGET, AT(conf_menu, fallback), 0, 0, 0, "\"\"", NULL,
+           "Where the call goes after the last attempt; empty: goodbye and hang up."),
+};
+static const struct conf_section menus = SECTION(menu_options, .name = "menus", .key = "name",
+                                                 .size = sizeof(struct conf_menu), .help = "IVR menus.");
+
+static const struct conf_option queue_options[] = {
+    OPTION("name", OPTION_NAME, AT(conf_queue, name), 0, 1, NAME_LEN - 1, NULL, NULL, "Unique."),
+    OPTION("strategy", OPTION_WORD, AT(conf_queue, strategy), 0, 0, 0, "\"longest_idle\"", NULL,
+           "How an agent is picked among the able ones: `longest_idle`, or `skill_then_idle` (best level "
+           "first).",
+           .words = strategies),
+    OPTION("priority", OPTION_U32, AT(conf_queue, priority), 0, 0, 100, "0", NULL, "Higher is served first."),
+    OPTION("ring_ms", OPTION_U32, AT(conf_queue, ring_ms), 0, 1000, 600000, "20000", "ms",
+           "How long a phone rings before the next agent is tried."),
+    OPTION("wrapup_ms", OPTION_U32, AT(conf_queue, wrapup_ms), 0, 0, HOUR_MS, "10000", "ms",
+           "Time for notes after each call."),
+    OPTION("max_wait_ms", OPTION_U32, AT(conf_queue, max_wait_ms), 0, 0, DAY_MS, "0", "ms",
+           "A caller who waited so long goes to `overflow`. 0: for ever."),
+    OPTION("max_waiting", OPTION_U32, AT(conf_queue, max_waiting), 0, 0, 100000, "0", NULL,
+           "Callers waiting; more go to `overflow`. 0: limits.max_calls."),
+    OPTION("service_level_ms", OPTION_U32, AT(conf_queue, service_level_ms), 0, 1000, HOUR_MS, "20000", "ms",
+           "Threshold T of the service level."),
+    OPTION("short_abandon_ms", OPTION_U32, AT(conf_queue, short_abandon_ms), 0, 0, HOUR_MS, "5000", "ms",
+           "Who hangs up sooner is a short abandon."),
+    OPTION("missed_limit", OPTION_U32, AT(conf_queue, missed_limit), 0, 0, 100, "2", NULL,
+           "Missed offers in a row until the agent is not ready (missed). 0: never."),
+    OPTION("busy_delay_ms", OPTION_U32, AT(conf_queue, busy_delay_ms), 0, 0, HOUR_MS, "30000", "ms",
+           "Until an agent whose phone was busy is tried again."),
+    OPTION("reject_delay_ms", OPTION_U32, AT(conf_queue, reject_delay_ms), 0, 0, HOUR_MS, "10000", "ms",
+           "The same after a rejected call."),
+    OPTION("no_answer_delay_ms", OPTION_U32, AT(conf_queue, no_answer_delay_ms), 0, 0, HOUR_MS, "5000", "ms",
+           "The same after a call not answered."),
+    OPTION("music", OPTION_PROMPT, AT(conf_queue, music), 0, 0, 0, "\"\"", NULL,
+           "Prompt looped while waiting; empty: silence."),
+    OPTION("greeting", OPTION_PROMPT, AT(conf_queue, greeting), 0, 0, 0, "\"\"", NULL,
+           "Prompt played once on entry."),
+    OPTION("skills", OPTION_SKILLS, AT(conf_queue, skill), AT(conf_queue, skill_count), 0, 32, "[ ]", NULL,
+           "Skills an agent must have, with the least level: `\"english:3\"`."),
+    OPTION("overflow", OPTION_TARGET, AT(conf_queue, overflow), 0, 0, 0, "\"\"", NULL,
+           "Where a caller goes on timeout, when the queue is full or has no agents; empty: stay."),
+    OPTION("need_agents", OPTION_BOOL, AT(conf_queue, need_agents), 0, 0, 0, "false", NULL,
+           "Refuse callers while nobody is logged in."),
+};
+static const struct conf_section queues = SECTION(queue_options, .name = "queues", .key = "name",
+                                                  .size = sizeof(struct conf_queue), .help = "Queues.");
+
+static const struct conf_option agent_options[] = {
+    OPTION("id", OPTION_NAME, AT(conf_agent, id), 0, 1, 31, NULL, NULL,
+           "Extension and SIP user, unique. Exactly one of `id` and `ids` is given."),
+    OPTION("ids", OPTION_RANGE, 0, 0, 0, 0, "none", NULL,
+           "`\"1001-1099\"`: as many agents alike; `%s` in name, password and contact stands for each one's "
+           "id."),
+    OPTION("name", OPTION_TEXT, AT(conf_agent, name), 0, 0, NAME_LEN - 1, "\"\"", NULL,
+           "For people to read."),
+    OPTION("password", OPTION_TEXT, AT(conf_agent, password), 0, 0, 128, "\"\"", NULL,
+           "SIP password. Exactly one of `password`, `ha1` and `contact` is given."),
+    OPTION("ha1", OPTION_HA1, AT(conf_agent, ha1), 0, 0, 0, "\"\"", NULL,
+           "Instead of the password: MD5 of `id:realm:password` as 32 hex digits."),
+    OPTION("contact", OPTION_CONTACT, AT(conf_agent, contact), 0, 0, URI_LEN - 1, "\"\"", NULL,
+           "Fixed SIP URI of the phone, which then need not register."),
+    OPTION("skills", OPTION_SKILLS, AT(conf_agent, skill), AT(conf_agent, skill_count), 0, 64, "[ ]", NULL,
+           "Skills with levels 1-10: `\"english:8\"`; 1 when no level is given."),
+    OPTION("queues", OPTION_QUEUES, AT(conf_agent, queue), AT(conf_agent, queue_count), 0, CONF_MAX_QUEUES,
+           "[ ]", NULL, "Queues the agent serves."),
+    OPTION("wrapup_max_ms", OPTION_U32, AT(conf_agent, wrapup_max_ms), 0, 0, HOUR_MS, "none", "ms",
+           "Cap over the queues' wrapup_ms."),
+    OPTION("auto_login", OPTION_BOOL, AT(conf_agent, auto_login), 0, 0, 0, "false", NULL,
+           "Ready as soon as the daemon starts and the phone is reachable."),
+    OPTION("auto_answer", OPTION_BOOL, AT(conf_agent, auto_answer), 0, 0, 0, "false", NULL,
+           "Ask the phone to answer by itself."),
+};
+static const struct conf_section agents = SECTION(agent_options, .name = "agents", .key = "id",
+                                                  .size = sizeof(struct conf_agent), .help = "Agents.");
+
+static const struct conf_option root_options[] = {
+    OPTION("general", OPTION_GROUP, 0, 0, 0, 0, "", NULL, "", .section = &general),
+    OPTION("sip", OPTION_GROUP, 0, 0, 0, 0, "", NULL, "", .section = &sip),
+    OPTION("rtp", OPTION_GROUP, 0, 0, 0, 0, "", NULL, "", .section = &rtp),
+    OPTION("limits", OPTION_GROUP, 0, 0, 0, 0, "", NULL, "", .section = &limits),
+    OPTION("store", OPTION_GROUP, 0, 0, 0, 0, "", NULL, "", .section = &store),
+    OPTION("console", OPTION_GROUP, 0, 0, 0, 0, "", NULL, "", .section = &console),
+    OPTION("web", OPTION_GROUP, 0, 0, 0, 0, "", NULL, "", .section = &web),
+    OPTION("users", OPTION_LIST, AT(conf, user), AT(conf, user_count), 0, 1000, "( )", NULL, "",
+           .section = &users),
+    OPTION("trunks", OPTION_LIST, AT(conf, trunk), AT(conf, trunk_count), 0, CONF_MAX_TRUNKS, "( )", NULL, "",
+           .section = &trunks),
+    OPTION("skills", OPTION_NAMES, AT(conf, skill_name), AT(conf, skill_count), 0, CONF_MAX_SKILLS, "[ ]",
+           NULL, "Names of the skills that queues want and agents have."),
+    OPTION("numbers", OPTION_LIST, AT(conf, number), AT(conf, number_count), 0, CONF_MAX_NUMBERS, "( )", NULL,
+           "", .section = &numbers),
+    OPTION("menus", OPTION_LIST, AT(conf, menu), AT(conf, menu_count), 0, CONF_MAX_MENUS, "( )", NULL, "",
+           .section = &menus),
+    OPTION("queues", OPTION_LIST, AT(conf, queue), AT(conf, queue_count), 0, CONF_MAX_QUEUES, "( )", NULL, "",
+           .section = &queues),
+    OPTION("agents", OPTION_LIST, AT(conf, agent), AT(conf, agent_count), 0, CONF_MAX_AGENTS, "( )", NULL, "",
+           .section = &agents),
+};
+const struct conf_section conf_root =
+    SECTION(root_options, .name = "", .size = sizeof(struct conf), .help = "");
