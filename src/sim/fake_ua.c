@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Fake SIP: legs that answer when the traffic says so; each ends exactly once, a little later. */
+#include "sim/world.h"
+
+#include <errno.h>
+#include <string.h>
+
+static void really_ended(struct world *w, uint64_t id, uint64_t status_by_us) {
+    struct fake_leg *leg = world_leg(w, (uint32_t)id);
+    if (leg->id != id)
+        return;
+    leg->id = 0;
+    w->ua.ended(w->ua.ctx, (uint32_t)id, (uint16_t)(status_by_us >> 1), status_by_us & 1, "sim");
+}
+
+static void late_answer(struct world *w, uint64_t id, uint64_t unused) {
+    struct fake_leg *leg = world_leg(w, (uint32_t)id);
+    struct media_desc remote = {
+        .address = "198.51.100.9", .port = 4000, .codec_count = 1, .direction = MEDIA_SENDRECV};
+    if (leg->id == id)
+        w->ua.answered(w->ua.ctx, (uint32_t)id, &remote);
+}
+
+static int invite(void *ctx, uint32_t id, const struct ua_invite *what) {
+    struct world *w = ctx;
+    struct fake_leg *leg = world_leg(w, id);
+    if (leg->id)
+        world_broken(w, "a leg number is invited twice");
+    *leg = (struct fake_leg){.id = id, .agent = what->agent, .media = leg->media};
+    world_hash(w, &what->agent, sizeof what->agent);
+    world_hash(w, what->caller, strlen(what->caller));
+    traffic_phone_invited(w, leg);
+    return 0;
+}
+
+static int ring(void *ctx, uint32_t id) {
+    return 0;
+}
+
+static int answer(void *ctx, uint32_t id, const struct media_desc *local) {
+    struct world *w = ctx;
+    struct fake_leg *leg = world_leg(w, id);
+    if (leg->id != id || leg->over)
+        return -ESTALE;
+    if (leg->answered)
+        world_broken(w, "a leg is answered twice");
+    leg->answered = true;
+    traffic_caller_answered(w, leg);
+    return 0;
+}
+
+static void end(void *ctx, uint32_t id, enum ua_end_cause cause, const struct ua_refusal *refusal) {
+    struct world *w = ctx;
+    struct fake_leg *leg = world_leg(w, id);
+    if (leg->id != id)
+        return;
+    if (!leg->incoming && !leg->answered && !leg->over && world_chance(w, w->scenario.late_answer_share))
+        world_at(w, 500, late_answer, id, 0); /* the 200 crosses our CANCEL */
+    if (!leg->over)
+        world_at(w, 1000 + (uint64_t)(world_unit(w) * 50000), really_ended, id,
+                 (leg->answered ? 0 : 487u << 1) | 1u);
+    leg->over = true;
+}
+
+/* Ended by the other side, after a way through the network. */
+void fake_ua_hangup(struct world *w, struct fake_leg *leg, uint16_t status);
+void fake_ua_hangup(struct world *w, struct fake_leg *leg, uint16_t status) {
+    if (!leg->id || leg->over)
+        return;
+    leg->over = true;
+    really_ended(w, leg->id, (uint64_t)status << 1);
+}
+
+static uint32_t bindings(void *ctx, uint32_t agent, struct ua_binding *out, uint32_t max) {
+    struct world *w = ctx;
+    if (!agent || agent > w->conf->agent_count || !w->binding[agent].there || !max)
+        return 0;
+    *out = (struct ua_binding){.expires_ms = NEVER, .reachable = w->binding[agent].reachable};
+    str_copy(out->uri, sizeof out->uri, "sip:sim@198.51.100.9");
+    return 1;
+}
+
+static int trunk(void *ctx, uint32_t id, struct ua_trunk_state *out) {
+    *out = (struct ua_trunk_state){.up = true};
+    return 0;
+}
+
+static void counters(void *ctx, struct ua_counters *out) {
+    *out = (struct ua_counters){0};
+}
+
+static int send_info_digit(void *ctx, uint32_t leg, char digit, uint32_t duration_ms) {
+    return 0;
+}
+
+struct ua_port fake_ua(struct world *w) {
+    return (struct ua_port){w, invite, ring, answer, end, send_info_digit, bindings, trunk, counters};
+}
