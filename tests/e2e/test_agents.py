@@ -43,14 +43,32 @@ def test_star_codes(make_center):
             call.bye()
         return call.status
 
-    dial('*1')  # login
-    c.until(lambda: c.agent_state(1001)[0] != 'logged_out', what='login')
+    dial('*12')  # login, not ready yet
+    c.until_agent(1001, 'not_ready', 'idle')
+    dial('*30')  # ready
+    c.until_agent(1001, 'ready', 'idle')
     dial('*22')  # pause with the second reason
     c.until(lambda: (c.agent_row(1001)['presence'], c.agent_row(1001)['reason']) == ('not_ready', 'lunch'), what='pause')
-    dial('*3')  # ready
-    c.until_agent(1001, 'ready', 'idle')
-    dial('*4')  # logout
+    assert dial('*29') >= 400  # there is no ninth reason
+    assert dial('*99') >= 400  # and no such code
+    assert c.agent_row(1001)['reason'] == 'lunch'
+    dial('*10')  # logout
     c.until_agent(1001, 'logged_out', 'idle')
+    dial('*11')  # login, ready
+    c.until_agent(1001, 'ready', 'idle')
+    c.until_no_calls()
+
+
+def test_star_code_ends_the_wrap_up(make_center):
+    c = make_center(queues=[queue('sales', wrapup_ms=60000), queue('support')])
+    phone = c.agent(1001)
+    call = c.caller(tone=0).call('3001').wait('up')
+    phone.wait_call().wait('up')
+    call.bye()
+    c.until_agent(1001, 'ready', 'wrapup')
+    code = phone.call('*31')
+    c.net.wait(lambda: code.final, 10, 'answer')
+    c.until_agent(1001, 'ready', 'idle')
 
 
 def test_ring_timeout_goes_to_the_next_agent(make_center):
