@@ -59,13 +59,14 @@ const char *acd_visit_result_name(enum acd_visit_result result);
 enum acd_event_type {
     ACD_EV_TICK,      /* only time has passed */
     ACD_EV_CONFIGURE, /* conf: the first, or a new one after a reload; borrowed until the next CONFIGURE */
-    /* calls: `call` is the caller's own number, not 0, never reused while known */
+    /* calls: `call` is the caller's own number, not 0. A call is known while it waits and while an agent
+     * talks with it: HANDLE_END comes before it may enter again */
     ACD_EV_CALL_ENTER, /* call, queue, priority (added to the queue's), since_ms (place in line; 0 = now) */
     ACD_EV_CALL_LEAVE, /* call, visit_result (ABANDONED, WITHDRAWN, FAILED); harmless when not waiting */
     /* offers: answers to ACD_FX_OFFER, by offer number; a stale one is refused with -ESTALE */
     ACD_EV_OFFER_RINGING,  /* offer: 180 came */
     ACD_EV_OFFER_ANSWERED, /* offer */
-    ACD_EV_OFFER_FAILED,   /* offer, offer_result (REJECTED, BUSY, UNREACHABLE, CANCELLED) */
+    ACD_EV_OFFER_FAILED,   /* offer, offer_result (any but ANSWERED and CALLER_GONE) */
     /* talking */
     ACD_EV_HOLD,       /* agent */
     ACD_EV_RESUME,     /* agent */
@@ -80,8 +81,9 @@ enum acd_event_type {
     /* what the line does */
     ACD_EV_REACHABLE,   /* agent */
     ACD_EV_UNREACHABLE, /* agent: an offer in progress fails as UNREACHABLE, a talk goes on */
-    ACD_EV_OTHER_BEGIN, /* agent: a non-queue call begins (an offer in progress is cancelled) */
-    ACD_EV_OTHER_END,   /* agent */
+    ACD_EV_OTHER_BEGIN, /* agent: a non-queue call begins (an offer in progress is cancelled); they are
+                           counted */
+    ACD_EV_OTHER_END,   /* agent: one of them has ended */
     /* after a restart, before anything else: presence, reason and since when (since_ms) as saved */
     ACD_EV_RESTORE, /* agent, presence, reason, since_ms */
     ACD_EV_TYPES
@@ -106,8 +108,8 @@ enum acd_effect_type {
     ACD_FX_OFFER,     /* ring `agent` for `call`; offer is the number to answer with */
     ACD_FX_CANCEL,    /* stop ringing `agent`: offer, offer_result tells why */
     ACD_FX_CONNECT,   /* join call and agent: the offer was answered */
-    ACD_FX_OFFER_END, /* offer, call, agent, offer_result, reserve_ms, ring_ms (0 = never rang): for the
-                         record */
+    ACD_FX_OFFER_END, /* offer, call, queue, agent, offer_result, reserve_ms, ring_ms: for the record. Times
+                         of the reservation and of the first ringing (0 = never rang) */
     ACD_FX_VISIT_END, /* call, queue, visit_result, enter_ms, position_in, position_out: for the record;
                          on TIMEOUT, FULL, NO_AGENTS, WITHDRAWN the layer above decides where the call goes */
     ACD_FX_AGENT,     /* agent's presence, activity or reason changed: now_* fields, and what it was */
@@ -171,7 +173,9 @@ int acd_agent_view(const struct acd *acd, uint32_t agent, struct acd_agent_view 
 
 struct acd_queue_view {
     uint32_t waiting, offered; /* offered: of the waiting, those for whom a phone rings now */
-    uint32_t agents, logged_in, idle, talking, wrapup, not_ready; /* of agents serving the queue */
+    /* of agents who serve the queue and have the skills it wants. idle: ready and idle; not_ready: without a
+     * call or wrap-up */
+    uint32_t agents, logged_in, idle, talking, wrapup, not_ready;
     uint64_t oldest_ms; /* enter time of the first in line, NEVER if none */
 };
 int acd_queue_view(const struct acd *acd, uint32_t queue, struct acd_queue_view *out);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Deadlines: one tree for agents (ring, wrap-up, delays) and calls (longest wait). At the same millisecond
+ * agents come before calls, so that a caller is not sent away while an agent becomes free; then by number. */
+#include "acd/acd_int.h"
+
+#include <errno.h>
+
+#define CALLS_AFTER_AGENTS (1ull << 63)
+
+static void set_timer(struct acd *acd, struct acd_node *timer, uint64_t due, uint64_t id) {
+    if (acd_node_linked(timer) && timer->key.time == due)
+        return;
+    acd_tree_remove(&acd->timers, timer);
+    if (due != NEVER)
+        acd_tree_add(&acd->timers, timer, (struct acd_key){.time = due, .id = id});
+}
+
+void acd_timer_agent(struct acd *acd, struct acd_agent *agent) {
+    set_timer(acd, &agent->timer, acd_agent_due(acd, agent), agent->id);
+}
+
+/* While a phone rings for the caller the longest wait does not end: acd_call_back() asks again. */
+void acd_timer_call(struct acd *acd, struct acd_call *call) {
+    bool runs = call->state == ACD_CALL_WAITING && call->queue->set.max_wait_ms;
+    set_timer(acd, &call->timer, runs ? call->enter_ms + call->queue->set.max_wait_ms : NEVER,
+              CALLS_AFTER_AGENTS | call->serial);
+}
+
+static void agent_due(struct acd *acd, struct acd_agent *agent) {
+    switch (agent->activity) {
+    case ACD_RESERVED: /* it has not rung: the phone's fault */
+        acd_offer_fail(acd, agent, ACD_OFFER_UNREACHABLE, true);
+        break;
+    case ACD_RINGING:
+        acd_offer_fail(acd, agent, ACD_OFFER_NO_ANSWER, true);
+        break;
+    case ACD_WRAPUP:
+        acd_wrap_over(acd, agent);
+        break;
+    case ACD_IDLE: /* the delay is over */
+        acd_agent_refresh(acd, agent);
+        break;
+    case ACD_UNREACHABLE: /* the silent phone gets another chance */
+        (void)acd_agent_move(acd, agent, ACD_IN_LINE);
+        break;
+    case ACD_TALKING:
+    case ACD_HOLD:
+    case ACD_BUSY_OTHER:
+    case ACD_ACTIVITIES:
+        break;
+    }
+}
+
+static bool same_moment(const struct acd_node *a, const struct acd_key *b) {
+    return a->key.time == b->time && (a->key.id & CALLS_AFTER_AGENTS) == (b->id & CALLS_AFTER_AGENTS);
+}
+
+/* All that is due, in order; agents who become free in the same millisecond are matched together. */
+int acd_expire(struct acd *acd) {
+    struct acd_node *timer;
+    while ((timer = acd->timers.first) && timer->key.time <= acd->now) {
+        struct acd_key key = timer->key;
+        if (acd_room(acd, ACD_STEP_ROOM))
+            return -ENOMEM;
+        if (key.id & CALLS_AFTER_AGENTS)
+            acd_call_out(acd, ACD_OWNER(timer, struct acd_call, timer), ACD_VISIT_TIMEOUT);
+        else
+            agent_due(acd, ACD_OWNER(timer, struct acd_agent, timer));
+        if (!acd->timers.first || !same_moment(acd->timers.first, &key))
+            acd_settle(acd);
+    }
+    return 0;
+}
+
+uint64_t acd_deadline(const struct acd *acd) {
+    if (acd->doors_dirty || acd->matching_dirty)
+        return acd->now; /* there was no memory to finish the last step */
+    return acd->timers.first ? acd->timers.first->key.time : NEVER;
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Looking at the distributor from outside; nothing here changes anything. */
+#include "acd/acd_int.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int acd_agent_view(const struct acd *acd, uint32_t id, struct acd_agent_view *out) {
+    const struct acd_agent *agent = acd_agent(acd, id);
+    if (!agent || agent->removed)
+        return -EINVAL;
+    *out = (struct acd_agent_view){
+        .presence = agent->presence,
+        .pending_presence = agent->pending ? agent->pending_presence : agent->presence,
+        .activity = agent->activity,
+        .reason = agent->reason,
+        .pending_reason = agent->pending ? agent->pending_reason : agent->reason,
+        .pending = agent->pending,
+        .since_ms = agent->since_ms,
+        .idle_order_ms = agent->idle_order_ms,
+        .call = agent->call_id,
+        .queue = agent->queue ? agent->queue->number : 0,
+        .offer = agent->offer,
+        .deadline_ms = acd_node_linked(&agent->timer) ? agent->timer.key.time : NEVER,
+        .missed = agent->missed,
+    };
+    return 0;
+}
+
+static void add_group(struct acd_queue_view *out, const struct acd_group *group) {
+    for (int presence = 0; presence < ACD_PRESENCES; presence++)
+        for (int activity = 0; activity < ACD_ACTIVITIES; activity++) {
+            uint32_t count = group->count[presence][activity];
+            out->agents += count;
+            if (presence != ACD_LOGGED_OUT)
+                out->logged_in += count;
+            if (activity == ACD_TALKING || activity == ACD_HOLD)
+                out->talking += count;
+            else if (activity == ACD_WRAPUP)
+                out->wrapup += count;
+            else if (presence == ACD_NOT_READY)
+                out->not_ready += count;
+            else if (presence == ACD_READY && activity == ACD_IDLE)
+                out->idle += count;
+        }
+}
+
+int acd_queue_view(const struct acd *acd, uint32_t number, struct acd_queue_view *out) {
+    const struct acd_queue *queue = acd_queue(acd, number);
+    if (!queue || queue->removed)
+        return -EINVAL;
+    *out = (struct acd_queue_view){.waiting = acd_tree_size(&queue->place), .oldest_ms = NEVER};
+    out->offered = out->waiting - acd_tree_size(&queue->line.turn);
+    if (queue->place.first)
+        out->oldest_ms = ACD_OWNER(queue->place.first, struct acd_call, place)->enter_ms;
+    const uint64_t *admits = acd_admits(&acd->plan, queue->line.index);
+    for (uint32_t w = 0; w < acd->plan.group_words; w++)
+        for (uint64_t bits = admits[w]; bits; bits &= bits - 1)
+            add_group(out, &acd->plan.group[w * 64 + (uint32_t)__builtin_ctzll(bits)]);
+    return 0;
+}
+
+uint32_t acd_position(const struct acd *acd, uint64_t id) {
+    const struct acd_call *call = acd_call(acd, id);
+    return call ? acd_tree_rank(&call->place) : 0;
+}
+
+uint32_t acd_waiting(const struct acd *acd) {
+    return acd->waiting;
+}
+
+typedef void each_fn(void *arg, uint64_t call, uint32_t queue, uint64_t enter_ms);
+
+static void tell(const struct acd_node *node, each_fn *fn, void *arg) {
+    const struct acd_call *call = ACD_OWNER(node, const struct acd_call, place);
+    fn(arg, call->id, call->queue->number, call->enter_ms);
+}
+
+static void each_of(const struct acd_queue *queue, each_fn *fn, void *arg) {
+    for (const struct acd_node *node = queue->place.first; node; node = acd_tree_next(node))
+        tell(node, fn, arg);
+}
+
+/* All queues merged by the order of service. */
+static void each_of_all(const struct acd *acd, const struct acd_node **head, each_fn *fn, void *arg) {
+    for (uint32_t i = 0; i < acd->queue_count; i++)
+        head[i] = acd->queue[i]->place.first;
+    for (;;) {
+        uint32_t best = acd->queue_count;
+        for (uint32_t i = 0; i < acd->queue_count; i++)
+            if (head[i] && (best == acd->queue_count || acd_key_before(&head[i]->key, &head[best]->key)))
+                best = i;
+        if (best == acd->queue_count)
+            return;
+        tell(head[best], fn, arg);
+        head[best] = acd_tree_next(head[best]);
+    }
+}
+
+void acd_each_waiting(const struct acd *acd, uint32_t number, each_fn *fn, void *arg) {
+    const struct acd_queue *queue = acd_queue(acd, number);
+    if (number) {
+        if (queue)
+            each_of(queue, fn, arg);
+        return;
+    }
+    const struct acd_node **head = acd_alloc(acd->queue_count * sizeof *head);
+    if (head)
+        each_of_all(acd, head, fn, arg);
+    else /* better in another order than not at all */
+        for (uint32_t i = 0; i < acd->queue_count; i++)
+            each_of(acd->queue[i], fn, arg);
+    free(head);
+}
