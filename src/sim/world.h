@@ -37,8 +37,9 @@ struct world_result {
     uint64_t broken_at_ms;
 };
 
-/* conf_text: libconfig text; path: where it came from ("" = text only). 0, -EINVAL (told on stderr), -ENOMEM.
- */
+extern const char world_default_conf[]; /* libconfig text: 50 agents, three queues, one menu */
+
+/* conf: borrowed. 0 or -ENOMEM. */
 int world_create(struct world **wp, const struct conf *conf, const struct scenario *scenario, uint64_t seed);
 void world_destroy(struct world *w);
 /* Runs the day, then lets everybody go home; stops at the first broken invariant. */

@@ -1,0 +1,529 @@
+/* LIBS: floor call acd ivr stats conf base */
+/* SPDX-License-Identifier: Apache-2.0
+ * The floor with recording fake ports, in virtual time: what the ports are told, as text. */
+#include "callfloor/floor.h"
+#include "callfloor/log.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* ---- the fake world ---- */
+
+static struct {
+    struct floor *floor;
+    struct conf *conf;
+    struct ua_sink ua;
+    struct media_sink media;
+    struct store_sink store;
+    uint64_t now_us;
+    char told[4096];              /* what the ports were told since the last look */
+    uint32_t legs[64], leg_count; /* outgoing INVITEs in order */
+    uint32_t play_id[0x10000];    /* by leg index */
+    bool database, ports_gone;
+    uint32_t asked; /* lookup request */
+    struct record last[RECORD_KINDS];
+    int put_count[RECORD_KINDS];
+    int media_open;
+} w;
+
+static void tell(const char *format, ...) PRINTF_LIKE(1, 2);
+static void tell(const char *format, ...) {
+    size_t at = strlen(w.told);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(w.told + at, sizeof w.told - at, format, args);
+    va_end(args);
+}
+static const char *told(void) {
+    static char text[4096];
+    size_t n;
+    memcpy(text, w.told, sizeof text);
+    n = strlen(text);
+    if (n && text[n - 1] == ' ')
+        text[n - 1] = 0;
+    *w.told = 0;
+    return text;
+}
+
+static uint64_t now(void *ctx) {
+    return w.now_us;
+}
+static uint64_t wall(void *ctx) {
+    return 1790000000000000u + w.now_us;
+}
+static int ua_invite(void *ctx, uint32_t leg, const struct ua_invite *what) {
+    tell("invite(%s,%s) ", what->uri + 4, what->caller_name);
+    w.legs[w.leg_count++ % 64] = leg;
+    return 0;
+}
+static int ua_ring(void *ctx, uint32_t leg) {
+    tell("ring ");
+    return 0;
+}
+static int ua_answer(void *ctx, uint32_t leg, const struct media_desc *local) {
+    tell("answer ");
+    return 0;
+}
+static void ua_end(void *ctx, uint32_t leg, enum ua_end_cause cause, const struct ua_refusal *refusal) {
+    tell("end(%s%u) ",
+         cause == UA_END_NORMAL   ? "normal"
+         : cause == UA_END_REFUSE ? "refuse "
+                                  : "elsewhere",
+         refusal ? refusal->status : 0);
+}
+static int ua_info(void *ctx, uint32_t leg, char digit, uint32_t ms) {
+    return 0;
+}
+static uint32_t ua_bindings(void *ctx, uint32_t agent, struct ua_binding *out, uint32_t max) {
+    uint32_t count = agent == 2 ? 2 : 1; /* agent 1002 has two phones */
+    for (uint32_t i = 0; i < count; i++) {
+        out[i] = (struct ua_binding){.reachable = true};
+        snprintf(out[i].uri, sizeof out[i].uri, "sip:%s%s", w.conf->agent[agent - 1].id, i ? "b" : "");
+    }
+    return count;
+}
+static int ua_trunk(void *ctx, uint32_t trunk, struct ua_trunk_state *out) {
+    *out = (struct ua_trunk_state){.up = true};
+    return 0;
+}
+static void ua_counters(void *ctx, struct ua_counters *out) {
+    *out = (struct ua_counters){0};
+}
+static int m_open(void *ctx, uint32_t leg, struct media_desc *local) {
+    if (w.ports_gone)
+        return -EADDRINUSE;
+    *local = (struct media_desc){.address = "127.0.0.1",
+                                 .port = 10000,
+                                 .codec_count = 2,
+                                 .codec = {{MEDIA_PCMU, 0}, {MEDIA_PCMA, 8}},
+                                 .dtmf_payload_type = 101,
+                                 .direction = MEDIA_SENDRECV};
+    w.media_open++;
+    return 0;
+}
+static int m_set(void *ctx, uint32_t leg, const struct media_stream *agreed) {
+    return 0;
+}
+static const char *const prompt_names[] = {"", "welcome", "menu", "music", "greeting", "closed", "agent-ok"};
+static uint32_t m_prompt(void *ctx, const char *name) {
+    for (uint32_t i = 1; i < ARRAY_LEN(prompt_names); i++)
+        if (!strcmp(prompt_names[i], name))
+            return i;
+    return 0;
+}
+static int m_play(void *ctx, uint32_t leg, const struct media_play *what) {
+    tell("play(");
+    for (uint32_t i = 0; i < what->count; i++)
+        tell("%s%s", i ? "+" : "", prompt_names[what->prompt[i]]);
+    tell("%s) ", what->loop ? "..." : "");
+    w.play_id[slot_index(leg)] = what->play_id;
+    return 0;
+}
+static void m_stop(void *ctx, uint32_t leg) {
+    tell("stop ");
+}
+static int m_join(void *ctx, uint32_t leg, uint32_t other) {
+    tell("join ");
+    return 0;
+}
+static void m_part(void *ctx, uint32_t leg) {
+    tell("part ");
+}
+static int m_digit(void *ctx, uint32_t leg, char digit, uint32_t ms) {
+    tell("digit(%c) ", digit);
+    return 0;
+}
+static void m_close(void *ctx, uint32_t leg) {
+    w.media_open--;
+}
+static void m_counters(void *ctx, struct media_counters *out) {
+    *out = (struct media_counters){0};
+}
+static int s_put(void *ctx, const struct record *row) {
+    w.last[row->kind] = *row;
+    w.put_count[row->kind]++;
+    return 0;
+}
+static int s_customer(void *ctx, uint32_t request, const char *number) {
+    w.asked = request;
+    return w.database ? 0 : -ENOTCONN;
+}
+static void s_state(void *ctx, struct store_state *out) {
+    *out = (struct store_state){0};
+}
+
+static const char conf_text[] =
+    "general = { state_dir = \"/tmp\"; prompts_dir = \"/tmp\"; pause_reasons = [ \"break\", \"lunch\" ]; };\n"
+    "limits = { max_calls = 3; };\n"
+    "trunks = ( { name = \"carrier\"; peers = ( { address = \"192.0.2.1\"; } ); } );\n"
+    "queues = ( { name = \"sales\"; wrapup_ms = 10000; ring_ms = 15000; music = \"music\";\n"
+    "             greeting = \"greeting\"; },\n"
+    "           { name = \"support\"; wrapup_ms = 0; max_wait_ms = 30000; overflow = \"play:closed\"; } );\n"
+    "menus = ( { name = \"main\"; welcome = \"welcome\"; prompt = \"menu\"; choices = (\n"
+    "  { digit = \"1\"; target = \"queue:sales\"; }, { digit = \"2\"; target = \"queue:support\"; } ); } );\n"
+    "numbers = ( { number = \"100\"; target = \"menu:main\"; }, { number = \"200\"; target = "
+    "\"queue:sales\"; },\n"
+    "            { number = \"300\"; target = \"agent:1001\"; }, { number = \"400\"; target = "
+    "\"queue:support\"; } );\n"
+    "agents = ( { id = \"1001\"; password = \"a secret\"; queues = [ \"sales\" ]; },\n"
+    "           { id = \"1002\"; password = \"a secret\"; queues = [ \"sales\", \"support\" ]; } );\n";
+
+static void conf_error(void *arg, const char *message) {
+    print_message("%s\n", message);
+}
+
+static int setup(void **state) {
+    memset(&w, 0, sizeof w);
+    w.now_us = 1000000000;
+    assert_int_equal(conf_parse(&w.conf, conf_text, NULL, conf_error, NULL), 0);
+    struct floor_setup how = {
+        .conf = w.conf,
+        .ua = {NULL, ua_invite, ua_ring, ua_answer, ua_end, ua_info, ua_bindings, ua_trunk, ua_counters},
+        .media = {NULL, m_open, m_set, m_play, m_stop, m_join, m_part, m_digit, m_close, m_prompt,
+                  m_counters},
+        .store = {NULL, s_put, s_customer, s_state},
+        .clock = {NULL, now, wall},
+        .first_id = record_first_id(1, 1790000000000u),
+        .seed = 1};
+    log_set_level(NULL, "error");
+    assert_int_equal(floor_create(&w.floor, &how), 0);
+    w.ua = floor_ua_sink(w.floor);
+    w.media = floor_media_sink(w.floor);
+    w.store = floor_store_sink(w.floor);
+    w.ua.agent_reachable(w.ua.ctx, 1, true);
+    w.ua.agent_reachable(w.ua.ctx, 2, true);
+    told();
+    return 0;
+}
+
+static int teardown(void **state) {
+    floor_destroy(w.floor);
+    conf_free(w.conf);
+    return 0;
+}
+
+static void check(void) {
+    const char *wrong = floor_check(w.floor);
+    if (wrong)
+        fail_msg("%s", wrong);
+}
+
+static void pass_ms(uint64_t ms) {
+    uint64_t until = w.now_us + ms * 1000, next;
+    while ((next = floor_deadline(w.floor)) != NEVER && next * 1000 <= until) {
+        if (next * 1000 > w.now_us)
+            w.now_us = next * 1000;
+        floor_turn(w.floor);
+        check();
+    }
+    w.now_us = until;
+    floor_turn(w.floor);
+    check();
+}
+
+static const struct media_desc audio = {.address = "192.0.2.1",
+                                        .port = 4000,
+                                        .codec_count = 1,
+                                        .codec = {{MEDIA_PCMA, 8}},
+                                        .dtmf_payload_type = 101,
+                                        .direction = MEDIA_SENDRECV};
+static struct ua_refusal refusal;
+
+static uint32_t call_in(const char *called, uint32_t agent) {
+    struct ua_incoming in = {.trunk = agent ? 0 : 1,
+                             .agent = agent,
+                             .called = called,
+                             .caller = agent ? "1001" : "48555",
+                             .caller_name = "",
+                             .call_id = "x",
+                             .offer = &audio};
+    memset(&refusal, 0, sizeof refusal);
+    uint32_t leg = w.ua.invited(w.ua.ctx, &in, &refusal);
+    floor_turn(w.floor);
+    check();
+    return leg;
+}
+static uint32_t phone(int back) { /* 0: the last one invited */
+    return w.legs[(w.leg_count - 1 - (uint32_t)back) % 64];
+}
+static void rings(uint32_t leg) {
+    w.ua.ringing(w.ua.ctx, leg, 180, NULL);
+    check();
+}
+static void answers(uint32_t leg) {
+    w.ua.answered(w.ua.ctx, leg, &audio);
+    check();
+}
+static void ends(uint32_t leg, uint16_t status) {
+    w.ua.ended(w.ua.ctx, leg, status, false, "");
+    check();
+}
+static void login(const char *agent) {
+    assert_int_equal(floor_agent_login(w.floor, agent, true, "test"), 0);
+    check();
+}
+static enum acd_activity seen_activity[3];
+static enum acd_presence seen_presence[3];
+static void see(void *arg, const struct floor_agent_view *view) {
+    int i = view->id[3] - '0';
+    seen_activity[i] = view->acd.activity;
+    seen_presence[i] = view->acd.presence;
+}
+static enum acd_activity activity(int agent) {
+    floor_each_agent(w.floor, see, NULL);
+    return seen_activity[agent];
+}
+#define result_of(KIND, part) w.last[KIND].part.result
+
+/* ---- the tests ---- */
+
+static void test_menu_digit_queue_agent_talk_wrapup(void **state) {
+    login("1001");
+    uint32_t caller = call_in("100", 0);
+    assert_string_equal(told(), "answer play(welcome+menu)");
+    w.media.digit(w.media.ctx, caller, '1', 100);
+    assert_string_equal(told(), "stop play(greeting+music...) invite(1001,)");
+    rings(phone(0));
+    assert_int_equal(activity(1), ACD_RINGING);
+    answers(phone(0));
+    assert_string_equal(told(), "join");
+    assert_int_equal(activity(1), ACD_TALKING);
+    w.now_us += 60000000;
+    ends(caller, 0);
+    assert_string_equal(told(), "end(normal0)");
+    assert_string_equal(result_of(RECORD_CONTACT, contact), "handled");
+    assert_string_equal(w.last[RECORD_CONTACT].contact.ended_by, "caller");
+    assert_string_equal(w.last[RECORD_CONTACT].contact.menu_path, "main:1");
+    assert_string_equal(result_of(RECORD_VISIT, visit), "answered");
+    assert_string_equal(result_of(RECORD_OFFER, offer), "answered");
+    assert_int_equal(w.last[RECORD_HANDLE].handle.talk_ms, 60000);
+    assert_int_equal(activity(1), ACD_WRAPUP);
+    ends(phone(0), 0);
+    pass_ms(9999);
+    assert_int_equal(activity(1), ACD_WRAPUP);
+    pass_ms(1);
+    assert_int_equal(activity(1), ACD_IDLE);
+    assert_int_equal(w.last[RECORD_HANDLE].handle.wrap_ms, 10000);
+    assert_int_equal(floor_calls(w.floor), 0);
+    assert_int_equal(w.media_open, 0);
+}
+
+static void test_no_answer_goes_to_the_next_agent_and_keeps_the_place(void **state) {
+    login("1001");
+    pass_ms(1000);
+    login("1002");
+    told();
+    uint32_t caller = call_in("200", 0);
+    assert_string_equal(told(), "answer play(greeting+music...) invite(1001,)");
+    rings(phone(0));
+    pass_ms(15000);
+    assert_string_equal(told(), "end(normal0) invite(1002,) invite(1002b,)");
+    assert_string_equal(w.last[RECORD_OFFER].offer.agent, "1002");
+    ends(w.legs[0], 487);
+    rings(phone(1));
+    rings(phone(0));
+    answers(phone(0)); /* the second phone; the first is told that it was answered elsewhere */
+    assert_string_equal(told(), "end(elsewhere0) join");
+    ends(phone(0), 0);
+    assert_string_equal(told(), "end(normal0)");
+    assert_string_equal(w.last[RECORD_CONTACT].contact.ended_by, "agent");
+    ends(phone(1), 487);
+    ends(caller, 0);
+    assert_int_equal(floor_calls(w.floor), 0);
+}
+
+static void test_caller_gone_while_ringing_cancels_the_phone(void **state) {
+    login("1001");
+    uint32_t caller = call_in("200", 0);
+    rings(phone(0));
+    told();
+    ends(caller, 0);
+    assert_string_equal(told(), "end(normal0)");
+    assert_string_equal(result_of(RECORD_OFFER, offer), "caller_gone");
+    assert_string_equal(result_of(RECORD_VISIT, visit), "abandoned");
+    assert_string_equal(result_of(RECORD_CONTACT, contact), "abandoned");
+    assert_int_equal(activity(1), ACD_IDLE);
+    answers(phone(0)); /* the 200 crossed our CANCEL: nobody is joined */
+    assert_string_equal(told(), "");
+    ends(phone(0), 0);
+    assert_int_equal(floor_calls(w.floor), 0);
+    assert_int_equal(w.media_open, 0);
+}
+
+static void test_reject_busy_unreachable(void **state) {
+    login("1002");
+    call_in("400", 0);
+    ends(phone(1), 486);
+    assert_int_equal(activity(2), ACD_RESERVED); /* the other phone is still being rung */
+    ends(phone(0), 603);
+    assert_string_equal(result_of(RECORD_OFFER, offer), "rejected");
+    assert_int_equal(w.last[RECORD_OFFER].offer.sip_status, 603);
+    pass_ms(60000);
+    told();
+}
+
+static void test_overflow_after_max_wait(void **state) {
+    call_in("400", 0);
+    told();
+    pass_ms(29999);
+    assert_string_equal(told(), "");
+    pass_ms(1);
+    assert_string_equal(told(), "play(closed)");
+    assert_string_equal(result_of(RECORD_VISIT, visit), "timeout");
+}
+
+static void test_direct_call_and_busy(void **state) {
+    uint32_t caller = call_in("300", 0);
+    assert_string_equal(told(), "ring invite(1001,)");
+    assert_int_equal(activity(1), ACD_BUSY_OTHER);
+    uint32_t second = call_in("300", 0);
+    assert_string_equal(told(), "ring end(refuse 486)");
+    answers(phone(0));
+    assert_string_equal(told(), "answer join");
+    ends(second, 486);
+    ends(caller, 0);
+    ends(phone(0), 0);
+    assert_int_equal(activity(1), ACD_IDLE);
+    assert_int_equal(w.last[RECORD_HANDLE].handle.visit_id, 0);
+    assert_int_equal(floor_calls(w.floor), 0);
+}
+
+static void test_hold_plays_music_and_is_counted(void **state) {
+    struct media_desc hold = audio, answer;
+    hold.direction = MEDIA_SENDONLY;
+    login("1001");
+    uint32_t caller = call_in("200", 0);
+    answers(phone(0));
+    told();
+    assert_int_equal(w.ua.reoffered(w.ua.ctx, phone(0), &hold, &answer), 0);
+    assert_int_equal(answer.direction, MEDIA_RECVONLY);
+    assert_string_equal(told(), "play(music...)");
+    assert_int_equal(activity(1), ACD_HOLD);
+    check();
+    w.now_us += 5000000;
+    assert_int_equal(w.ua.reoffered(w.ua.ctx, phone(0), &audio, &answer), 0);
+    assert_string_equal(told(), "stop");
+    w.now_us += 2000000;
+    ends(caller, 0);
+    assert_int_equal(w.last[RECORD_HANDLE].handle.hold_ms, 5000);
+    assert_int_equal(w.last[RECORD_HANDLE].handle.talk_ms, 2000);
+    assert_int_equal(w.last[RECORD_HANDLE].handle.hold_count, 1);
+}
+
+static void test_refusals(void **state) {
+    struct media_desc nothing = audio;
+    assert_int_equal(call_in("999", 0), 0);
+    assert_int_equal(refusal.status, 404);
+    assert_string_equal(result_of(RECORD_CONTACT, contact), "refused");
+    assert_int_equal(w.last[RECORD_CONTACT].contact.sip_status, 404);
+    nothing.codec_count = 0;
+    struct ua_incoming in = {
+        .trunk = 1, .called = "100", .caller = "1", .caller_name = "", .offer = &nothing};
+    assert_int_equal(w.ua.invited(w.ua.ctx, &in, &refusal), 0);
+    assert_int_equal(refusal.status, 488);
+    w.ports_gone = true;
+    assert_int_equal(call_in("100", 0), 0);
+    assert_int_equal(refusal.status, 503);
+    w.ports_gone = false;
+    for (int i = 0; i < 3; i++)
+        assert_int_not_equal(call_in("100", 0), 0);
+    assert_int_equal(call_in("100", 0), 0); /* max_calls */
+    assert_int_equal(refusal.status, 503);
+    assert_true(refusal.retry_after_s > 0);
+    w.store.journal_full(w.store.ctx, true);
+    assert_int_equal(call_in("100", 0), 0);
+    assert_int_equal(refusal.status, 503);
+}
+
+static void test_customer_name_reaches_the_phone(void **state) {
+    struct store_customer found = {.id = 77, .is_new = false};
+    str_copy(found.name, sizeof found.name, "Ana Novak");
+    w.database = true;
+    login("1001");
+    call_in("200", 0);
+    assert_string_equal(told(), "answer"); /* waits a moment for the name */
+    w.store.customer(w.store.ctx, w.asked, &found);
+    assert_string_equal(told(), "play(greeting+music...) invite(1001,Ana Novak)");
+    assert_int_equal(w.put_count[RECORD_VISIT], 1);
+}
+
+static void test_silent_database_does_not_hold_the_call_up(void **state) {
+    w.database = true;
+    login("1001");
+    call_in("200", 0);
+    told();
+    pass_ms(149);
+    assert_string_equal(told(), "");
+    pass_ms(1);
+    assert_string_equal(told(), "play(greeting+music...) invite(1001,)");
+}
+
+static void test_star_codes(void **state) {
+    uint32_t leg = call_in("*11", 1);
+    assert_string_equal(told(), "answer play(agent-ok)");
+    floor_each_agent(w.floor, see, NULL);
+    assert_int_equal(seen_presence[1], ACD_READY);
+    w.media.played(w.media.ctx, leg, w.play_id[slot_index(leg)]);
+    assert_string_equal(told(), "end(normal0)");
+    assert_string_equal(result_of(RECORD_CONTACT, contact), "service");
+    ends(leg, 0);
+    call_in("*22", 1);
+    floor_each_agent(w.floor, see, NULL);
+    assert_int_equal(seen_presence[1], ACD_NOT_READY);
+    assert_string_equal(w.last[RECORD_AGENT_STATE].agent_state.reason, "lunch");
+    assert_int_equal(call_in("*99", 1), 0);
+    assert_int_equal(refusal.status, 404);
+    assert_int_equal(call_in("*11", 0), 0); /* not from a trunk */
+}
+
+static void test_drain_refuses_new_calls_and_ends_old_ones_when_told(void **state) {
+    login("1001");
+    uint32_t caller = call_in("200", 0);
+    answers(phone(0));
+    told();
+    floor_drain(w.floor, false);
+    assert_int_equal(call_in("200", 0), 0);
+    assert_int_equal(refusal.status, 503);
+    assert_int_equal(floor_calls(w.floor), 1);
+    floor_drain(w.floor, true);
+    assert_string_equal(told(), "end(normal0) end(normal0)");
+    ends(caller, 0);
+    ends(phone(0), 0);
+    assert_int_equal(floor_calls(w.floor), 0);
+}
+
+static void test_hangup_command(void **state) {
+    call_in("100", 0);
+    told();
+    assert_int_equal(floor_call_hangup(w.floor, 12345, "test"), -ENOENT);
+    uint64_t id = w.last[RECORD_CONTACT].contact.id;
+    assert_int_equal(floor_call_hangup(w.floor, id, "test"), 0);
+    assert_string_equal(told(), "end(normal0)");
+    assert_string_equal(w.last[RECORD_CONTACT].contact.ended_by, "system");
+}
+
+#define floor_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        floor_test(test_menu_digit_queue_agent_talk_wrapup),
+        floor_test(test_no_answer_goes_to_the_next_agent_and_keeps_the_place),
+        floor_test(test_caller_gone_while_ringing_cancels_the_phone),
+        floor_test(test_reject_busy_unreachable),
+        floor_test(test_overflow_after_max_wait),
+        floor_test(test_direct_call_and_busy),
+        floor_test(test_hold_plays_music_and_is_counted),
+        floor_test(test_refusals),
+        floor_test(test_customer_name_reaches_the_phone),
+        floor_test(test_silent_database_does_not_hold_the_call_up),
+        floor_test(test_star_codes),
+        floor_test(test_drain_refuses_new_calls_and_ends_old_ones_when_told),
+        floor_test(test_hangup_command),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
