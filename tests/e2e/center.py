@@ -95,6 +95,14 @@ class Center:
     def show(self, what):
         return self.daemon.json('show ' + what)
 
+    def show_one(self, what):
+        """Of the commands that tell one thing: version, store."""
+        rows = self.show(what)
+        return rows[0] if isinstance(rows, list) else rows
+
+    def counters(self):
+        return self.show_one('version')
+
     def agent_state(self, id=1001):
         """(presence, activity) of an agent."""
         row = self.agent_row(id)
@@ -138,9 +146,8 @@ class Center:
         self.until(lambda: self.stored(), timeout, 'the store')
 
     def stored(self):
-        state = self.show('store')
-        state = state[0] if isinstance(state, list) else state
-        return state['connected'] and state['pending_records'] == 0
+        state = self.show_one('store')
+        return state['connected'] and state['pending'] == 0
 
     def check_records(self):
         """The database's own invariants over all records."""

@@ -9,9 +9,6 @@ import time
 import pytest
 from daemon import free_port
 
-# crypt(3) of "walrus" and "penguin": openssl passwd -6
-SUPERVISOR = '$6$callfloor$'
-
 
 def crypted(password):
     return subprocess.run(['openssl', 'passwd', '-6', '-salt', 'callfloor', password], stdout=subprocess.PIPE, text=True,
@@ -266,4 +263,4 @@ def test_stats_of_today(center):
     assert (queues['sales']['offered'], queues['sales']['answered']) == (3, 3)
     assert queues['support']['offered'] == 1
     assert queues['support']['answered'] == 0
-    assert agents['1001']['calls'] == 3
+    assert agents['1001']['handles'] == 3
