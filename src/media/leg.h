@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One leg as the media thread sees it: a port pair, what was agreed, one stream in and one out. */
+#ifndef MEDIA_LEG_H
+#define MEDIA_LEG_H
+
+#include "media/latch.h"
+#include "media/play.h"
+#include "media/rtp.h"
+#include "media/rtp_dtmf.h"
+
+enum { LEG_NO_PAYLOAD_TYPE = 0xff, LEG_NO_PEER = UINT32_MAX };
+
+/* What offer and answer came to, as the thread needs it. */
+struct leg_terms {
+    union latch_address rtp, rtcp; /* of the other side */
+    bool has_address; /* false: hold by 0.0.0.0 or a refused stream; the addresses mean nothing */
+    bool may_send, may_receive;
+    bool expects;                /* packets should come: silence is worth telling */
+    uint8_t send_law, send_type; /* payload type of audio */
+    uint8_t receive_type[LAWS], receive_law[LAWS], receive_count;
+    uint8_t send_dtmf_type, receive_dtmf_type; /* LEG_NO_PAYLOAD_TYPE: none */
+};
+
+struct leg {
+    int rtp_fd, rtcp_fd;
+    uint32_t id; /* the floor's number */
+    uint32_t peer;
+    bool open, set, connected;
+    bool silence_told;
+    bool owes_closed, owes_played;
+    uint32_t owed_play_id, active_at;
+    uint64_t heard_us;  /* last packet of the other side, or since when it might have sent */
+    uint64_t verify_us; /* until then what was queued before connect() is told apart by its address */
+    uint64_t report_us; /* next RTCP report */
+    struct leg_terms terms;
+    struct rtp_in in;
+    struct rtp_out out;
+    struct rtp_dtmf_in dtmf_in;
+    struct rtp_dtmf_out dtmf_out;
+    struct latch latch;
+    struct play play;
+    union latch_address rtcp_peer; /* where reports go */
+    uint64_t peer_report_us;       /* when its last sender report came, and that one's time */
+    uint32_t peer_report_ntp;
+    uint32_t reported_packets; /* out.packets at our last report */
+    uint64_t random;
+    struct media_stats stats;
+};
+
+/* Law of a payload type as agreed for receiving; -1: not audio of ours. */
+static inline int leg_law_of(const struct leg_terms *terms, uint8_t payload_type) {
+    for (int i = 0; i < terms->receive_count; i++)
+        if (terms->receive_type[i] == payload_type)
+            return terms->receive_law[i];
+    return -1;
+}
+
+#endif
