@@ -346,7 +346,8 @@ static void read_option(struct reader *reader, const struct conf_option *option,
         conf_read_value(reader, option, setting, entry);
         return;
     }
-    int count = config_setting_is_list(setting) ? config_setting_length(setting) : -1;
+    bool empty = config_setting_is_array(setting) && !config_setting_length(setting); /* [ ] for ( ) */
+    int count = config_setting_is_list(setting) || empty ? config_setting_length(setting) : -1;
     if (count < 0)
         conf_problem(reader, setting, "wrong type (expected a list ( { ... }, ... ))");
     else if ((uint64_t)count < option->min || (uint64_t)count > option->max)

@@ -47,7 +47,7 @@ static const struct conf_option sip_options[] = {
     OPTION(
         "public_address", OPTION_IP, AT(conf, public_address), 0, 0, 0, "\"\"", NULL,
         "Address told in Contact and SDP, for a machine behind 1:1 NAT; empty: the address of the socket."),
-    OPTION("register_min_s", OPTION_U32, AT(conf, register_min_s), 0, 10, 86400, "60", "s",
+    OPTION("register_min_s", OPTION_U32, AT(conf, register_min_s), 0, 1, 86400, "60", "s",
            "A phone that asks for a shorter registration gets 423."),
     OPTION("register_max_s", OPTION_U32, AT(conf, register_max_s), 0, 10, 86400, "3600", "s",
            "A longer registration is cut to this."),

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The daemon: builds all parts, lets them run, takes them down. */
+#ifndef DAEMON_DAEMON_H
+#define DAEMON_DAEMON_H
+
+#include "callfloor/console.h"
+#include "callfloor/floor.h"
+#include "callfloor/loop.h"
+#include "callfloor/media.h"
+#include "callfloor/sip.h"
+#include "callfloor/store.h"
+#include "daemon/state.h"
+
+struct event;
+
+/* The way to the end; only daemon_stop.c changes it. */
+enum phase {
+    PHASE_RUNNING,
+    PHASE_DRAINING, /* no new calls; waiting for those in progress, at most limits.drain_ms */
+    PHASE_ENDING,   /* calls in progress are being ended */
+    PHASE_FLUSHING, /* waiting for the last records to reach the disk */
+    PHASE_OVER,
+};
+
+struct daemon {
+    struct loop *loop;
+    struct conf *conf;
+    struct store *store;
+    struct media *media;
+    struct ua *ua;
+    struct floor *floor;
+    struct console *console;
+    struct state *state; /* what outlives a restart */
+    struct event *signals[3], *tick, *watchdog;
+    enum phase phase;
+    uint64_t phase_until_ms; /* of DRAINING, ENDING, FLUSHING */
+    uint64_t status_ms;      /* when systemd was last told */
+    char status[160];
+};
+
+/* Everything up to "ready". conf is taken over. 0, or a negative errno, logged. */
+int daemon_start(struct daemon *d, struct conf *conf);
+/* Runs until it is told to end. */
+int daemon_run(struct daemon *d);
+/* Takes down what there is; for a half-built one too. */
+void daemon_end(struct daemon *d);
+
+/* Builds a new configuration from the file, swaps it in; a bad file changes nothing. message: for the one
+ * who asked, may be NULL. 0 or a negative errno. */
+int daemon_reload(struct daemon *d, char *message, size_t size);
+
+/* Drain, then end; now: without waiting for calls in progress. */
+void daemon_stop(struct daemon *d, bool now);
+/* Moves on from phase to phase; returns when it wants to be called again. */
+uint64_t daemon_stop_step(struct daemon *d, uint64_t now_ms);
+
+/* Raises the limit of open files; warns when calls could not all have their sockets. */
+void daemon_raise_limits(const struct conf *conf);
+/* The one line a failed start leaves. */
+int daemon_failed(int err, const char *what, const char *name);
+
+/* ---- systemd; all do nothing outside of it ---- */
+
+void daemon_notify_ready(struct daemon *d);
+void daemon_notify_reloading(void);
+void daemon_notify_stopping(void);
+/* What `systemctl status` shows, at most once a second unless something changed; while stopping it also asks
+ * for more time. */
+void daemon_notify_status(struct daemon *d);
+/* Pings the watchdog from the loop at half its interval. */
+int daemon_watchdog_start(struct daemon *d);
+
+#endif
