@@ -18,6 +18,7 @@
 #define NTA_INCOMING_MAGIC_T void
 #define NTA_RELIABLE_MAGIC_T void
 #define SU_ROOT_MAGIC_T void
+#include <sofia-sip/msg_addr.h>
 #include <sofia-sip/nta.h>
 #include <sofia-sip/nta_tag.h>
 #include <sofia-sip/sip.h>
@@ -26,6 +27,7 @@
 #include <sofia-sip/sip_tag.h>
 #include <sofia-sip/su_wait.h>
 
+#include <setjmp.h>
 #include <sys/socket.h>
 
 struct event;
@@ -36,6 +38,12 @@ struct ua_digest;   /* ua_digest.c */
 
 enum { UA_LISTEN_MAX = 16 };
 
+/* So many a second, saved up for one second. */
+struct ua_rate {
+    uint64_t last_ms;
+    uint32_t tokens_milli;
+};
+
 struct ua {
     struct loop *loop;
     const struct conf *conf;
@@ -44,10 +52,10 @@ struct ua {
 
     su_root_t *root;
     nta_agent_t *agent;
-    nta_leg_t *default_leg; /* out-of-dialog requests, both ways */
-    struct event *pump_event;
-    bool ready; /* Sofia has something to do */
-    uint64_t next_ms;
+    nta_leg_t *default_leg; /* for out-of-dialog requests of ours (no CSeq or Call-ID of its own) */
+    struct event *fd_event, *kick_event; /* ua_loop.c */
+    bool ready, pumping;                 /* Sofia has something to do; is doing it */
+    uint64_t next_ms;                    /* when its next timer is due */
 
     struct ua_counters count;
     struct ua_bindings *bindings;
@@ -55,23 +63,54 @@ struct ua {
     struct ua_digest *digest; /* made and freed with the bindings */
 
     struct {
+        struct conf_listen conf; /* a copy */
         bool tcp;
-        uint16_t port;
+        uint16_t port; /* as bound */
     } listen[UA_LISTEN_MAX];
     uint32_t listen_count;
 
-    struct ua_legs *legs;   /* ua_leg.c */
-    struct ua_guard *guard; /* ua_guard.c */
+    uint64_t connections_ms; /* when TCP connections are counted again */
+    struct ua_legs *legs;    /* ua_leg.c */
+    struct ua_rate invites, strangers;
+    struct log_limit log_refused, log_malformed;
 };
 
 static inline uint64_t ua_now_ms(const struct ua *ua) {
     return loop_now_ms();
 }
+
+/* ---- ua_loop.c: Sofia inside our loop ---- */
+
+int ua_loop_create(struct ua *ua);
+void ua_loop_destroy(struct ua *ua);
 /* After any nta_ call made outside of Sofia's callbacks (from a port function, a timer of ours, a hook):
  * makes the loop hook pump Sofia before it sleeps. */
-static inline void ua_kick(struct ua *ua) {
-    ua->ready = true;
-}
+void ua_kick(struct ua *ua);
+
+/* ---- ua_guard.c: keeps Sofia from hurting the daemon ---- */
+
+/* An assertion of Sofia's that fails between enter and leave jumps back to enter, which then is false: the
+ * transaction is given up and counted, the daemon lives. Outside of such a pair it aborts as usual. The same
+ * pair makes getaddrinfo() on this thread numeric only, since a lookup would block every call.
+ *
+ *   struct ua_guard guard;
+ *   volatile int result = -EFAULT;
+ *   if (UA_GUARD_ENTER(&guard))
+ *       result = work();
+ *   ua_guard_leave(&guard);
+ */
+struct ua_guard {
+    jmp_buf back;
+    struct ua_guard *outer;
+    bool timers; /* Sofia's timers run: jumping out of them would stop them for ever, so abort */
+};
+void ua_guard_push(struct ua_guard *guard);
+void ua_guard_leave(struct ua_guard *guard);
+#define UA_GUARD_ENTER(guard) (ua_guard_push(guard), _setjmp((guard)->back) == 0)
+uint32_t ua_guard_caught(void); /* assertions contained so far */
+
+/* limit_per_s 0 = none. */
+bool ua_rate_allows(struct ua_rate *rate, uint32_t limit_per_s, uint64_t now_ms);
 
 /* ---- ua.c: what every file of the adapter uses ---- */
 
@@ -79,6 +118,7 @@ static inline void ua_kick(struct ua *ua) {
 int ua_source(const struct ua *ua, nta_incoming_t *irq, struct sockaddr_storage *from);
 /* "192.0.2.1:5060" or "[2001:db8::1]:5060". */
 void ua_address_text(const struct sockaddr *from, char *text, size_t size);
+void ua_sockaddr_host(const struct sockaddr *from, char *text, size_t size); /* without the port */
 /* "sip:user@host:port[;transport=tcp]" of ours, for Contact and From; user may be "". As the peer at `host`
  * (numeric, NULL = unknown) is to reach us over UDP or TCP. */
 int ua_contact_uri(const struct ua *ua, const char *user, bool tcp, const char *host, char *text,
@@ -90,6 +130,7 @@ void ua_reply(struct ua *ua, nta_incoming_t *irq, int status, const char *phrase
 void ua_reply_with(struct ua *ua, nta_incoming_t *irq, int status, const char *phrase, const char *header);
 extern const char ua_product[]; /* User-Agent, Server */
 extern const char ua_allow[];   /* Allow */
+extern const char ua_supported[];
 
 /* ---- what the other files of this folder supply to the core ---- */
 
