@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+PRINTF_LIKE(4, 0)
 static void tell(struct reader *reader, const config_setting_t *setting, const char *kind, const char *format,
                  va_list args) {
     char what[512], line[1024];
