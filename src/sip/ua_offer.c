@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What both kinds of legs keep of the other side: its SDP, its Contact, the way to it. */
+#include "sip/ua_leg.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+int ua_body_sdp(const sip_t *sip) {
+    const sip_payload_t *body = sip->sip_payload;
+    if (!body || !body->pl_len)
+        return -ENOENT;
+    const sip_content_type_t *type = sip->sip_content_type;
+    if (!type || !type->c_type || strcasecmp(type->c_type, "application/sdp") != 0)
+        return -ENOMSG;
+    if (sip->sip_content_encoding)
+        return -ENOMSG;
+    return 0;
+}
+
+int ua_leg_read_sdp(struct ua_leg *leg, const sip_t *sip, struct media_desc *out) {
+    struct ua_sdp_layout layout;
+    int error = ua_body_sdp(sip);
+    if (error)
+        return error;
+    error = ua_sdp_read_layout(sip->sip_payload->pl_data, sip->sip_payload->pl_len, out, &layout);
+    if (error)
+        return error;
+    if (!layout.others)
+        return 0; /* one stream needs no memory of its place; an earlier layout stays as it was */
+    if (!leg->layout && !(leg->layout = malloc(sizeof *leg->layout)))
+        return -ENOMEM;
+    *leg->layout = layout;
+    return 0;
+}
+
+int ua_leg_write_sdp(struct ua_leg *leg, const struct media_desc *desc, char *text, size_t size) {
+    uint64_t version = leg->sdp_version;
+    if (leg->has_local && memcmp(&leg->local, desc, sizeof *desc) != 0)
+        version++;
+    int length = ua_sdp_write_layout(desc, leg->layout, leg->sdp_id, leg->sdp_id + version, text, size);
+    if (length < 0)
+        return length;
+    leg->sdp_version = version;
+    leg->local = *desc;
+    leg->has_local = true;
+    return length;
+}
+
+/* ---- the way to the other side ---- */
+
+const url_string_t *ua_leg_route(const struct ua_leg *leg) {
+    return leg->route ? URL_STRING_MAKE(leg->route) : NULL;
+}
+
+/* A Contact with an address of its own that is not where the message came from lies behind NAT: requests in
+ * the dialog go back the way the message came. Names and proxies (Record-Route) are left alone. */
+void ua_leg_learn_route(struct ua_leg *leg, const sip_t *sip, const struct sockaddr *from) {
+    const url_t *url = sip->sip_contact ? sip->sip_contact->m_url : NULL;
+    unsigned char numeric[sizeof(struct in6_addr)];
+    char source[ADDRESS_LEN + 8], host[ADDRESS_LEN], seen[INET6_ADDRSTRLEN], route[ADDRESS_LEN + 40];
+    if (leg->route || sip->sip_record_route || !url || !url->url_host || !leg->agent)
+        return;
+    bool v6 = from->sa_family == AF_INET6;
+    if (str_copy(host, sizeof host, url->url_host + (url->url_host[0] == '[')))
+        return;
+    host[strcspn(host, "]")] = '\0';
+    if (inet_pton(from->sa_family, host, numeric) != 1)
+        return;
+    const void *address = v6 ? (const void *)&((const struct sockaddr_in6 *)from)->sin6_addr
+                             : (const void *)&((const struct sockaddr_in *)from)->sin_addr;
+    if (memcmp(numeric, address, v6 ? 16 : 4) == 0)
+        return;
+    inet_ntop(from->sa_family, address, seen, sizeof seen);
+    ua_address_text(from, source, sizeof source);
+    bool tcp = sip->sip_via && sip->sip_via->v_protocol && strcasestr(sip->sip_via->v_protocol, "TCP");
+    snprintf(route, sizeof route, "sip:%s%s;lr", source, tcp ? ";transport=tcp" : "");
+    leg->route = strdup(route);
+}
+
+void ua_leg_learn_target(struct ua_leg *leg, const sip_t *sip, bool initial) {
+    const sip_contact_t *contact = ua_contact_is_good(sip->sip_contact) ? sip->sip_contact : NULL;
+    if (leg->incoming && initial)
+        nta_leg_server_route(leg->dialog, sip->sip_record_route, contact);
+    else
+        nta_leg_client_reroute(leg->dialog, sip->sip_record_route, contact, initial);
+}
