@@ -2,6 +2,7 @@
  * The reference of the configuration from its table: docs/configuration.md and callfloord.conf(5). */
 #include "conf/schema.h"
 
+#include <ctype.h>
 #include <string.h>
 
 static const char *type_name(const struct conf_option *o) {
@@ -67,7 +68,8 @@ static void describe(const struct conf_option *o, char *out, size_t size) {
         n += (size_t)snprintf(out + n, size - n, "%s \"%s\"", i ? " or" : "", o->words[i]);
 }
 
-/* mdoc: a '\' begins an escape, a '.' or ''' at the beginning of a line a request; `x` becomes quotes. */
+/* mdoc: a '\' begins an escape, a '.' or ''' at the beginning of a line a request; `x` becomes quotes; a new
+ * sentence begins a new line. */
 static void put_man(FILE *out, const char *text) {
     bool open = false, start = true;
     for (; *text; start = false, text++) {
@@ -79,7 +81,10 @@ static void put_man(FILE *out, const char *text) {
             fprintf(out, "\\&%c", *text);
         else if (*text == '"')
             fputs("\\(dq", out);
-        else
+        else if (text[0] == '.' && text[1] == ' ' && !islower((unsigned char)text[2]) && text[2] != '`') {
+            fputs(".\n", out);
+            text++;
+        } else
             fputc(*text, out);
     }
     fputc('\n', out);
@@ -177,7 +182,7 @@ static const char man_head[] =
     ".Nd configuration of the call center daemon\n"
     ".Sh DESCRIPTION\n"
     "The file is written in the language of libconfig:\n"
-    ".Ql name = value; ,\n"
+    ".Ql name = value ,\n"
     "groups\n"
     ".Ql { } ,\n"
     "lists\n"

@@ -107,11 +107,25 @@ static int make(struct conf **confp, struct reader *reader, config_t *config, co
     return 0;
 }
 
-static int syntax_error(struct reader *reader, const config_t *config) {
-    char line[400];
-    snprintf(line, sizeof line, "%s:%d: %s (expected libconfig's language: name = value;)",
-             config_error_file(config) ? config_error_file(config) : reader->file, config_error_line(config),
-             config_error_text(config));
+/* Line number `line` of text, trimmed, at most size bytes. */
+static void copy_line(const char *text, int line, char *out, size_t size) {
+    while (--line > 0 && (text = strchr(text, '\n')))
+        text++;
+    *out = 0;
+    if (text)
+        snprintf(out, size, "%.*s", (int)strcspn(text + strspn(text, " \t"), "\r\n"),
+                 text + strspn(text, " \t"));
+}
+
+static int syntax_error(struct reader *reader, const config_t *config, const char *text) {
+    char line[400], near[120] = "";
+    const char *file = config_error_file(config) ? config_error_file(config) : reader->file;
+    char *included = text ? NULL : read_file(file);
+    if (text || included)
+        copy_line(text ? text : included, config_error_line(config), near, sizeof near);
+    free(included);
+    snprintf(line, sizeof line, "%s:%d: %s near: %s (expected libconfig's language: name = value;)", file,
+             config_error_line(config), config_error_text(config), near);
     if (reader->errors)
         reader->errors(reader->arg, line);
     return -EINVAL;
@@ -140,7 +154,7 @@ int conf_load(struct conf **confp, const char *path, const struct conf *old, con
     config_init(&config);
     config_set_include_dir(&config, slash ? reader.dir : ".");
     if (!config_read_file(&config, path)) {
-        err = syntax_error(&reader, &config);
+        err = syntax_error(&reader, &config, NULL);
     } else {
         check_files(&reader, &config);
         err = make(confp, &reader, &config, path);
@@ -156,7 +170,7 @@ int conf_parse(struct conf **confp, const char *text, const struct conf *old, co
     int err;
     config_init(&config);
     if (!config_read_string(&config, text)) {
-        err = syntax_error(&reader, &config);
+        err = syntax_error(&reader, &config, text);
     } else {
         conf_scan_numbers(&reader, reader.file, text);
         err = make(confp, &reader, &config, "text");
