@@ -31,4 +31,18 @@ void console_destroy(struct console *console);
 int console_execute(struct console *console, const char *line, bool json, bool admin, const char *who,
                     char **answer);
 
+/* ---- passwords of the configuration's users, for the web ---- */
+
+enum console_login_result { CONSOLE_LOGIN_OK, CONSOLE_LOGIN_WRONG };
+typedef void console_login_fn(void *arg, enum console_login_result result, bool admin);
+/* Checks a password (in a thread: hashing is slow on purpose); done follows, never from inside. Returns a
+ * ticket, or 0 when nothing follows: the source is locked out, or too many logins are under way. */
+uint64_t console_login(struct console *console, const char *source, const char *user, const char *password,
+                       console_login_fn *done, void *arg);
+void console_login_cancel(struct console *console, uint64_t ticket); /* done does not follow any more */
+/* Milliseconds for which the source is locked out after failures, 0 = may try. */
+uint64_t console_login_locked_ms(const struct console *console, const char *source);
+/* True when this very password was right within the last minute. Costs an HMAC. */
+bool console_login_remembered(struct console *console, const char *user, const char *password, bool *admin);
+
 #endif
