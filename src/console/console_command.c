@@ -211,7 +211,7 @@ void command_run(const struct command_env *env, const char *line, bool json, boo
     char text[COMMAND_LINE_MAX + 1];
     *result = (struct command_result){0};
     if (str_copy(text, sizeof text, line))
-        result->err = request_fail(&r, -E2BIG, "the line is longer than %d bytes", COMMAND_LINE_MAX);
+        result->err = request_fail(&r, -E2BIG, "the line is too long (more than %d bytes)", COMMAND_LINE_MAX);
     else
         result->err = run(&r, text);
     result->quit = r.quit;

@@ -57,13 +57,22 @@ static void edit(char *line) {
     line[n] = 0;
 }
 
+static void flood(struct session *s) {
+    log_warn("console", "event=flood who=%s source=%s", log_value(s->who), log_value(s->source));
+    session_close(s, "too much input");
+}
+
 /* Drops the rest of a line that is too long. False: its end has not come yet. */
 static bool drop(struct session *s) {
     struct evbuffer_ptr end = evbuffer_search_eol(s->typed, NULL, NULL, EVBUFFER_EOL_LF);
     if (end.pos < 0) {
+        s->dropped += evbuffer_get_length(s->typed);
         evbuffer_drain(s->typed, evbuffer_get_length(s->typed));
+        if (s->dropped > SESSION_LINE_FLOOD)
+            flood(s);
         return false;
     }
+    s->dropped = 0;
     evbuffer_drain(s->typed, (size_t)end.pos + 1);
     s->dropping = false;
     s->kind->too_long(s);
@@ -131,10 +140,8 @@ void session_typed(struct session *s, const char *data, size_t length) {
         if (c)
             evbuffer_add(s->typed, &c, 1);
     }
-    if (evbuffer_get_length(s->typed) > SESSION_INPUT_MAX) {
-        log_warn("console", "event=flood who=%s source=%s", log_value(s->who), log_value(s->source));
-        session_close(s, "too much input");
-    }
+    if (evbuffer_get_length(s->typed) > SESSION_INPUT_MAX)
+        flood(s);
 }
 
 /* ---- bufferevent ---- */
@@ -142,7 +149,7 @@ void session_typed(struct session *s, const char *data, size_t length) {
 static void on_read(struct bufferevent *bev, void *arg) {
     struct session *s = arg;
     struct evbuffer *in = bufferevent_get_input(bev);
-    char chunk[4096];
+    char chunk[SESSION_CHUNK];
     int n;
     while (s->state != SESSION_CLOSING && (n = evbuffer_remove(in, chunk, sizeof chunk)) > 0)
         s->kind->input(s, chunk, (size_t)n);

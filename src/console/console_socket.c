@@ -29,7 +29,7 @@ static void on_line(struct session *s, char *line) {
 }
 
 static void on_too_long(struct session *s) {
-    answer(s, false, "the line is longer than 1024 bytes\n");
+    answer(s, false, "the line is too long (more than 1024 bytes)\n");
 }
 
 static void on_input(struct session *s, const char *data, size_t length) {

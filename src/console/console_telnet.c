@@ -130,7 +130,7 @@ static void on_line(struct session *s, char *line) {
 static void on_too_long(struct session *s) {
     if (s->state == SESSION_PASSWORD)
         hide_typing(s, false);
-    say(s, "the line was longer than 1024 bytes and is dropped\n");
+    say(s, "the line is too long (more than 1024 bytes) and was dropped\n");
     if (s->state == SESSION_READY)
         say(s, prompt);
     else
@@ -180,8 +180,46 @@ static void on_telnet(telnet_t *telnet, telnet_event_t *event, void *arg) {
     }
 }
 
+/* Subnegotiations are dropped here: none of them is legal, as we agree to no option, and libtelnet would
+ * parse them all the same (compression included, which it starts because the peer says so). */
+static size_t without_subnegotiations(struct session *s, const char *data, size_t length, char *out) {
+    size_t n = 0;
+    for (size_t i = 0; i < length; i++) {
+        unsigned char c = (unsigned char)data[i];
+        switch (s->iac) {
+        case IAC_NONE:
+            if (c == TELNET_IAC)
+                s->iac = IAC_SEEN;
+            else
+                out[n++] = (char)c;
+            break;
+        case IAC_SEEN:
+            s->iac = c == TELNET_SB ? IAC_SUB : IAC_NONE;
+            if (c != TELNET_SB) {
+                out[n++] = (char)TELNET_IAC;
+                out[n++] = (char)c;
+            }
+            break;
+        case IAC_SUB:
+            s->sub_bytes++;
+            if (c == TELNET_IAC)
+                s->iac = IAC_SUB_SEEN;
+            break;
+        case IAC_SUB_SEEN:
+            s->iac = c == TELNET_SE ? IAC_NONE : IAC_SUB;
+            break;
+        }
+    }
+    return n;
+}
+
 static void on_input(struct session *s, const char *data, size_t length) {
-    telnet_recv(s->telnet, data, length);
+    char clean[SESSION_CHUNK + 1]; /* an IAC of the chunk before may come on top */
+    size_t n = without_subnegotiations(s, data, length, clean);
+    if (s->sub_bytes > SESSION_INPUT_MAX)
+        session_close(s, NULL);
+    else
+        telnet_recv(s->telnet, clean, n);
 }
 
 static void on_released(struct session *s) {

@@ -23,16 +23,18 @@
 #include <sys/stat.h>
 
 enum {
+    SESSION_CHUNK = 4096,           /* input is looked at in pieces of this size */
     SESSION_INPUT_MAX = 64 << 10,   /* undone input; more is a flood */
+    SESSION_LINE_FLOOD = 1 << 20,   /* one line; beyond, its sender is not a person */
     SESSION_OUTPUT_MAX = 256 << 10, /* untaken output; above, no further command runs */
     SESSION_LINES_PER_TURN = 4,
     SESSION_WRITE_TIMEOUT_S = 30,  /* a reader that takes nothing for so long is closed */
     SESSION_CLOSE_MS = 5000,       /* for the last words */
     SESSION_LOGIN_MS = 60000,      /* from connect to login */
     SESSION_LOGIN_TRIES = 3,       /* per connection */
-    SESSION_RATE_BYTES = 4096,     /* per second, TCP */
-    SESSION_RATE_BURST = 16 << 10, /* TCP */
-    SESSION_UNIX_MAX = 64,         /* sessions on the unix socket */
+    SESSION_RATE_BYTES = 64 << 10, /* per second, TCP */
+    SESSION_RATE_BURST = 256 << 10,
+    SESSION_UNIX_MAX = 64, /* sessions on the unix socket */
 };
 
 struct session;
@@ -54,11 +56,14 @@ struct session {
     struct evbuffer *typed; /* decoded input: lines end in \n */
     enum session_state state;
     bool admin, dropping, after_cr;
-    bool eof; /* the client writes no more; what it wrote is still answered */
+    bool eof;       /* the client writes no more; what it wrote is still answered */
+    size_t dropped; /* bytes of the line being dropped */
     uint64_t began_ms, active_ms, close_ms;
     char source[ADDRESS_LEN], user[NAME_LEN], who[NAME_LEN + ADDRESS_LEN + 8];
     /* telnet */
     telnet_t *telnet;
+    enum { IAC_NONE, IAC_SEEN, IAC_SUB, IAC_SUB_SEEN } iac;
+    size_t sub_bytes; /* of subnegotiations, in all */
     uint64_t ticket;
     uint32_t tries;
 };

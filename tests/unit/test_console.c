@@ -427,7 +427,7 @@ static void test_words(void **state) {
     char longest[COMMAND_LINE_MAX + 2];
     memset(longest, 'x', sizeof longest - 1);
     longest[sizeof longest - 1] = 0;
-    assert_string_equal(run(longest), "the line is longer than 1024 bytes\n");
+    assert_string_equal(run(longest), "the line is too long (more than 1024 bytes)\n");
     longest[COMMAND_LINE_MAX] = 0;
     run(longest);
     assert_int_equal(result.err, -ENOENT);
