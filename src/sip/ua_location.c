@@ -20,7 +20,7 @@ struct ua_location {
     ua_location_fn *changed;
     void *arg;
     struct place *place; /* by agent */
-    uint32_t places, contacts, serials;
+    uint32_t places, registered, serials;
     struct ua_contact *all;
     uint32_t probe_interval_ms;
     uint64_t next_ms, walked_ms;
@@ -75,7 +75,7 @@ bool ua_location_reachable(const struct ua_location *l, uint32_t agent) {
     return agent < l->places && l->place[agent].reachable;
 }
 uint32_t ua_location_count(const struct ua_location *l) {
-    return l->contacts;
+    return l->registered;
 }
 
 /* Tells when the sum over the agent's contacts has changed. */
@@ -113,7 +113,7 @@ static void add(struct ua_location *l, struct ua_contact *c) {
     if (l->all)
         l->all->all_prev = c;
     l->all = c;
-    l->contacts++;
+    l->registered += !c->fixed;
     wake(l, c->expires_ms);
 }
 
@@ -128,7 +128,7 @@ static void drop(struct ua_location *l, struct ua_contact *c) {
         l->all = c->all_next;
     if (c->all_next)
         c->all_next->all_prev = c->all_prev;
-    l->contacts--;
+    l->registered -= !c->fixed;
     free(c);
 }
 

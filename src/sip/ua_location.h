@@ -76,7 +76,7 @@ int ua_location_restore(struct ua_location *l, const struct ua_contact *saved, u
 const struct ua_contact *ua_location_of(const struct ua_location *l, uint32_t agent);
 const struct ua_contact *ua_location_all(const struct ua_location *l);
 bool ua_location_reachable(const struct ua_location *l, uint32_t agent);
-uint32_t ua_location_count(const struct ua_location *l);
+uint32_t ua_location_count(const struct ua_location *l); /* without the fixed ones */
 
 /* Forgets what has expired and calls probe() for each contact to be asked now; ua_location_probed() is to
  * follow for it, soon or later, also from inside. Returns when it wants to run next. */
