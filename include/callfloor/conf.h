@@ -199,7 +199,7 @@ struct conf {
     uint32_t queue_count;
     struct conf_agent *agent;
     uint32_t agent_count;
-    struct conf_index *index; /* behind conf_find_*() and conf_route(); NULL in a handmade struct: they search */
+    struct conf_index *index; /* behind conf_find_*() and conf_route(); NULL when handmade: they search */
 };
 
 /* Entry by number; NULL when out of range or removed. */
