@@ -283,6 +283,7 @@ int acd_step(struct acd *acd, const struct acd_event *event, struct acd_effects 
     if (!rc)
         rc = handlers[event->type](acd, event);
     acd_settle(acd);
+    (void)acd_expire(acd); /* a reload can make deadlines that have passed */
     acd->out = NULL;
     return rc;
 }

@@ -21,7 +21,6 @@ static int grow_agents(struct acd *acd, uint32_t count) {
         agent->id = acd->agent_count + 1;
         agent->removed = true;
         agent->activity = ACD_UNREACHABLE;
-        agent->since_ms = acd->now;
         table[acd->agent_count] = agent;
     }
     return 0;
@@ -99,6 +98,9 @@ static void swap_agent(struct acd *acd, struct acd_agent *agent) {
         agent->id <= acd->conf->agent_count ? &acd->conf->agent[agent->id - 1] : NULL;
     bool was_removed = agent->removed;
     agent->removed = !conf || conf->removed;
+    if (!agent->met)
+        agent->since_ms = acd->now;
+    agent->met = true;
     acd_agent_join_group(acd, agent,
                          agent->removed ? NULL : &acd->plan.group[acd->plan.group_of[agent->id - 1]]);
     if (agent->removed) {

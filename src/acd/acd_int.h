@@ -63,7 +63,8 @@ struct acd_call {
 
 struct acd_agent {
     uint32_t id;
-    bool removed; /* not in the configuration */
+    bool met;     /* has had an entry in the configuration, maybe a removed one */
+    bool removed; /* not in it now */
     bool reachable;
     bool pending;
     enum acd_presence presence, pending_presence;
