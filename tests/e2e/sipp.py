@@ -19,6 +19,8 @@ class Sipp:
         text = open(os.path.join(SCENARIOS, scenario + '.xml')).read()
         for key, value in (replace or {}).items():
             text = text.replace('@%s@' % key, str(value))
+        if (replace or {}).get('RAW') == '':  # signalling only
+            text = '\n'.join(line for line in text.split('\n') if 'rtp_stream' not in line)
         self.scenario = os.path.join(self.folder, name + '.xml')
         with open(self.scenario, 'w') as f:
             f.write(text)
