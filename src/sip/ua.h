@@ -75,8 +75,10 @@ struct ua {
     struct log_limit log_refused, log_malformed;
 };
 
+/* Tests only: how much the adapter's clock, Sofia's timers included, runs ahead of the loop's. */
+extern uint64_t ua_clock_ahead_ms;
 static inline uint64_t ua_now_ms(const struct ua *ua) {
-    return loop_now_ms();
+    return loop_now_ms() + ua_clock_ahead_ms;
 }
 
 /* ---- ua_loop.c: Sofia inside our loop ---- */

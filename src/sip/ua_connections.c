@@ -31,12 +31,12 @@ static uint32_t count_peer(struct peer **peers, const char *host) {
     return ++peer->count;
 }
 
-void ua_connections_tick(struct ua *ua, uint64_t now_ms) {
+uint64_t ua_connections_tick(struct ua *ua, uint64_t now_ms) {
     tport_t *close[CLOSED_AT_ONCE];
     struct peer *peers = NULL, *peer, *next;
     uint32_t closing = 0, total = 0;
-    if (now_ms < ua->connections_ms || !ua->agent)
-        return;
+    if (now_ms < ua->connections_ms)
+        return ua->connections_ms;
     ua->connections_ms = now_ms + 1000;
     for (tport_t *p = tport_primaries(nta_agent_tports(ua->agent)); p; p = tport_next(p)) {
         if (!tport_is_tcp(p))
@@ -55,4 +55,5 @@ void ua_connections_tick(struct ua *ua, uint64_t now_ms) {
         HASH_DEL(peers, peer);
         free(peer);
     }
+    return ua->connections_ms;
 }

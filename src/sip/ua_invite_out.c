@@ -62,8 +62,11 @@ static int make_dialog(struct ua_leg *leg, const struct ua_invite *what, const u
     snprintf(from, sizeof from, "%s<%s>", name, ours);
     escape_user(what->called ? what->called : "", user, sizeof user);
     snprintf(to, sizeof to, "<sip:%s%s%s>", user, user[0] ? "@" : "", url->url_host);
+    sip_contact_t target[1]; /* until a response brings a Contact that can be used */
+    sip_contact_init(target);
+    *target->m_url = *url;
     leg->dialog = nta_leg_tcreate(leg->ua->agent, ua_dialog_request, leg, SIPTAG_FROM_STR(from),
-                                  SIPTAG_TO_STR(to), TAG_END());
+                                  SIPTAG_TO_STR(to), NTATAG_TARGET(target), TAG_END());
     return leg->dialog && nta_leg_tag(leg->dialog, NULL) ? 0 : -EINVAL;
 }
 
@@ -139,11 +142,13 @@ static int follow_branch(struct ua_leg *leg, const sip_t *sip) {
         sip_cseq_t cseq[1];
         sip_cseq_init(cseq);
         cseq->cs_seq = nta_leg_get_seq(leg->dialog);
-        sip_to_t to[1];
-        *to = *sip->sip_to;
+        sip_contact_t target[1];
+        sip_contact_init(target);
+        *target->m_url = *nta_outgoing_request_uri(leg->invite);
         nta_leg_t *other =
             nta_leg_tcreate(leg->ua->agent, ua_dialog_request, leg, SIPTAG_CALL_ID(sip->sip_call_id),
-                            SIPTAG_FROM(sip->sip_from), SIPTAG_TO(to), SIPTAG_CSEQ(cseq), TAG_END());
+                            SIPTAG_FROM(sip->sip_from), SIPTAG_TO(sip->sip_to), SIPTAG_CSEQ(cseq),
+                            NTATAG_TARGET(target), TAG_END());
         if (!other)
             return -ENOMEM;
         nta_leg_destroy(leg->dialog);

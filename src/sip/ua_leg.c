@@ -4,7 +4,6 @@
 #include "sip/ua_leg.h"
 
 #include <errno.h>
-#include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -256,8 +255,7 @@ static void leg_free(struct ua_leg *leg) {
         nta_outgoing_destroy(leg->other);
     if (leg->dialog)
         nta_leg_destroy(leg->dialog);
-    if (leg->timer)
-        event_free(leg->timer);
+    ua_session_stop(leg);
     if (leg->trunk_taken)
         ua_trunk_release(ua, leg->trunk);
     TAILQ_REMOVE(&ua->legs->all, leg, link);
@@ -313,6 +311,7 @@ void ua_legs_destroy(struct ua *ua) {
         return;
     while ((leg = TAILQ_FIRST(&legs->all)))
         leg_free(leg);
+    deadlines_done(&legs->sessions);
     free(legs->by_index);
     free(legs);
     ua->legs = NULL;

@@ -11,6 +11,7 @@
 #ifndef CALLFLOOR_UA_LEG_H
 #define CALLFLOOR_UA_LEG_H
 
+#include "callfloor/deadlines.h"
 #include "sip/ua.h"
 
 #include <sys/queue.h>
@@ -63,7 +64,7 @@ struct ua_leg_input {
 };
 
 /* Session timer: who refreshes, what is due next. */
-enum ua_timer_task { UA_TIMER_NONE, UA_TIMER_REFRESH, UA_TIMER_EXPIRE };
+enum ua_session_task { UA_SESSION_REFRESH, UA_SESSION_EXPIRE };
 
 struct ua_leg {
     struct ua *ua;
@@ -97,8 +98,8 @@ struct ua_leg {
     struct media_desc local, remote; /* remote: of an outgoing leg, the answer as first given */
     struct ua_sdp_layout *layout;    /* NULL: one stream */
 
-    struct event *timer;
-    uint8_t timer_task;
+    struct deadline session; /* in legs->sessions */
+    uint8_t session_task;
     bool we_refresh;
     uint32_t expires_s, min_expires_s;
 
@@ -113,6 +114,7 @@ struct ua_legs {
     struct ua_leg **by_index; /* by slot_index() of the floor's number */
     uint32_t size;
     struct ua_leg_list all, ended, gone;
+    struct deadlines sessions;
 };
 
 /* ---- ua_leg.c ---- */
@@ -202,6 +204,7 @@ void ua_session_response_headers(const struct ua_leg *leg, char *text, size_t si
 void ua_session_request_headers(const struct ua_leg *leg, char *text, size_t size);
 void ua_session_start(struct ua_leg *leg); /* anew, with what was agreed */
 void ua_session_stop(struct ua_leg *leg);
+uint64_t ua_sessions_tick(struct ua *ua, uint64_t now_ms); /* does what is due; when the next is */
 
 /* ---- ua_options.c ---- */
 
@@ -214,6 +217,6 @@ void ua_leg_contact(const struct ua_leg *leg, char *text, size_t size); /* "<sip
 
 /* ---- ua_connections.c: caps TCP connections ---- */
 
-void ua_connections_tick(struct ua *ua, uint64_t now_ms);
+uint64_t ua_connections_tick(struct ua *ua, uint64_t now_ms);
 
 #endif

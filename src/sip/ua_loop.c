@@ -29,12 +29,13 @@ enum {
  * clock and follows CLOCK_MONOTONIC. */
 extern void (*_su_time)(su_time_t *);
 static su_time_t wall_start;
+uint64_t ua_clock_ahead_ms;
 static uint64_t mono_start_us;
 
 static void steady_time(su_time_t *out) {
     if (!out)
         return;
-    uint64_t us = loop_now_us() - mono_start_us + wall_start.tv_usec;
+    uint64_t us = loop_now_us() - mono_start_us + wall_start.tv_usec + ua_clock_ahead_ms * 1000;
     out->tv_sec = wall_start.tv_sec + (unsigned long)(us / 1000000);
     out->tv_usec = (unsigned long)(us % 1000000);
 }
@@ -120,29 +121,28 @@ static su_duration_t pump(struct ua *ua) {
     return next < SLEEP_MAX_MS ? next + 1 : SLEEP_MAX_MS; /* rounded up: never early, never spinning */
 }
 
-static uint64_t turn(void *arg, uint64_t now_ms) {
+static uint64_t turn(void *arg, uint64_t loop_ms) {
     struct ua *ua = arg;
+    uint64_t next, now_ms = ua_now_ms(ua);
     if (!ua->agent)
         return NEVER;
     ua->pumping = true;
-    uint64_t next = NEVER;
-    if (ua->started) {
-        uint64_t bindings = ua_bindings_tick(ua, now_ms), trunks = ua_trunks_tick(ua, now_ms);
-        next = bindings < trunks ? bindings : trunks;
-        ua_connections_tick(ua, now_ms);
-    }
     if (ua->ready || now_ms >= ua->next_ms) {
         ua->ready = false;
         su_duration_t in = pump(ua);
-        if (in <= 0)
-            ua->ready = true;
+        ua->ready = ua->ready || in <= 0;
         ua->next_ms = now_ms + (uint64_t)(in > 0 ? in : 0);
+    }
+    next = ua->next_ms;
+    if (ua->started) {
+        uint64_t wants[] = {ua_bindings_tick(ua, now_ms), ua_trunks_tick(ua, now_ms),
+                            ua_sessions_tick(ua, now_ms), ua_connections_tick(ua, now_ms)};
+        for (size_t i = 0; i < ARRAY_LEN(wants); i++)
+            next = wants[i] < next ? wants[i] : next;
     }
     ua_legs_flush(ua);
     ua->pumping = false;
-    if (ua->ready)
-        return now_ms;
-    return next < ua->next_ms ? next : ua->next_ms;
+    return ua->ready ? loop_ms : next - ua_clock_ahead_ms;
 }
 
 int ua_loop_create(struct ua *ua) {

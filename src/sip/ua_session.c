@@ -4,7 +4,7 @@
 #include "sip/ua_leg.h"
 
 #include <errno.h>
-#include <event2/event.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -75,16 +75,11 @@ void ua_session_request_headers(const struct ua_leg *leg, char *text, size_t siz
 
 /* ---- the timer ---- */
 
-static void on_timer(evutil_socket_t fd, short what, void *arg);
-
-static void arm(struct ua_leg *leg, enum ua_timer_task task, uint32_t in_ms) {
-    struct timeval in = {in_ms / 1000, (suseconds_t)(in_ms % 1000) * 1000};
-    if (!leg->timer)
-        leg->timer = evtimer_new(loop_base(leg->ua->loop), on_timer, leg);
-    if (!leg->timer)
-        return;
-    leg->timer_task = (uint8_t)task;
-    evtimer_add(leg->timer, &in);
+static void arm(struct ua_leg *leg, enum ua_session_task task, uint32_t in_ms) {
+    leg->session_task = (uint8_t)task;
+    leg->session.key = leg->sdp_id;
+    if (deadline_set(&leg->ua->legs->sessions, &leg->session, ua_now_ms(leg->ua) + in_ms))
+        log_error("sip", "event=session_timer_lost leg=%u", leg->number);
 }
 
 /* How long before the end of the interval the session counts as dead (RFC 4028 10). */
@@ -93,9 +88,7 @@ static uint32_t margin_s(const struct ua_leg *leg) {
 }
 
 void ua_session_stop(struct ua_leg *leg) {
-    if (leg->timer)
-        event_del(leg->timer);
-    leg->timer_task = UA_TIMER_NONE;
+    deadline_clear(&leg->ua->legs->sessions, &leg->session);
 }
 
 void ua_session_start(struct ua_leg *leg) {
@@ -103,9 +96,9 @@ void ua_session_start(struct ua_leg *leg) {
     if (!leg->expires_s)
         return;
     if (leg->we_refresh)
-        arm(leg, UA_TIMER_REFRESH, leg->expires_s * 500);
+        arm(leg, UA_SESSION_REFRESH, leg->expires_s * 500);
     else
-        arm(leg, UA_TIMER_EXPIRE, (leg->expires_s - margin_s(leg)) * 1000);
+        arm(leg, UA_SESSION_EXPIRE, (leg->expires_s - margin_s(leg)) * 1000);
 }
 
 /* ---- our refreshes: UPDATE where the other side knows it, else re-INVITE with the same SDP ---- */
@@ -141,7 +134,7 @@ static void refresh_failed(struct ua_leg *leg, const sip_t *sip, int status, boo
             leg, UA_EV_LOST,
             &(struct ua_leg_input){.status = (uint16_t)status, .text = "session refresh unanswered"});
     else if (status == 491)
-        arm(leg, UA_TIMER_REFRESH, glare_ms(leg));
+        arm(leg, UA_SESSION_REFRESH, glare_ms(leg));
     else if (by_update && (status == 405 || status == 501)) {
         leg->peer_updates = false;
         send_refresh(leg);
@@ -179,7 +172,7 @@ static void send_refresh(struct ua_leg *leg) {
     char sdp[UA_SDP_MAX] = "", contact[URI_LEN], session[96];
     bool invite = !leg->peer_updates;
     if (leg->other || (invite && leg->irq)) {
-        arm(leg, UA_TIMER_REFRESH, 2000);
+        arm(leg, UA_SESSION_REFRESH, 2000);
         return;
     }
     if (invite && ua_leg_write_sdp(leg, &leg->local, sdp, sizeof sdp) < 0)
@@ -195,21 +188,29 @@ static void send_refresh(struct ua_leg *leg) {
                                       TAG_IF(invite, SIPTAG_PAYLOAD_STR(sdp)), TAG_END());
     leg->other_is_invite = leg->other && invite;
     leg->ua->count.requests_out++;
-    arm(leg, UA_TIMER_EXPIRE, (leg->expires_s / 2 - margin_s(leg)) * 1000 + 1000);
+    arm(leg, UA_SESSION_EXPIRE, (leg->expires_s / 2 - margin_s(leg)) * 1000 + 1000);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg) {
-    struct ua_leg *leg = arg;
+static void session_due(struct ua_leg *leg) {
     struct ua_guard guard;
-    uint8_t task = leg->timer_task;
     if (leg->state != UA_LEG_UP)
         return;
     if (UA_GUARD_ENTER(&guard)) {
-        if (task == UA_TIMER_REFRESH)
+        if (leg->session_task == UA_SESSION_REFRESH)
             send_refresh(leg);
-        else if (task == UA_TIMER_EXPIRE)
+        else
             ua_leg_event(leg, UA_EV_LOST, &(struct ua_leg_input){.status = 408, .text = "session expired"});
     }
     ua_guard_leave(&guard);
     ua_kick(leg->ua);
+}
+
+uint64_t ua_sessions_tick(struct ua *ua, uint64_t now_ms) {
+    struct deadlines *sessions = &ua->legs->sessions;
+    struct deadline *first;
+    while ((first = deadline_first(sessions)) && first->at_ms <= now_ms) {
+        deadline_clear(sessions, first);
+        session_due((struct ua_leg *)(void *)((char *)first - offsetof(struct ua_leg, session)));
+    }
+    return deadline_next_ms(sessions);
 }
