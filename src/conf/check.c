@@ -23,9 +23,16 @@ static const config_setting_t *member(const config_setting_t *setting, const cha
 
 /* ---- entries ---- */
 
+/* Was a text given, even a wrong one, which was told already? */
+static int is_given(const config_setting_t *setting, const char *name) {
+    const config_setting_t *found = config_setting_get_member(setting, name);
+    const char *text = found ? config_setting_get_string(found) : NULL;
+    return found && (!text || *text);
+}
+
 static void check_agent(struct reader *reader, const config_setting_t *setting, void *entry) {
     struct conf_agent *agent = entry;
-    int ways = !!*agent->password + !!*agent->ha1 + !!*agent->contact;
+    int ways = is_given(setting, "password") + is_given(setting, "ha1") + is_given(setting, "contact");
     bool many = config_setting_get_member(setting, "ids");
     if (many && config_setting_get_member(setting, "id"))
         PROBLEM(reader, setting, "ids", "given besides id (expected one of them)");

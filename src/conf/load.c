@@ -71,14 +71,15 @@ out:;
 static void check_files(struct reader *reader, const config_t *config) {
     struct stat st;
     for (unsigned i = 0; i < config->num_filenames; i++) {
-        const char *file = config->filenames[i];
-        char *text = read_file(file);
+        char room[600];
+        const char *file = config->filenames[i], *place = conf_file_place(reader, file, room, sizeof room);
+        char *text = read_file(place);
         if (text)
             conf_scan_numbers(reader, file, text);
         free(text);
-        if (!stat(file, &st) && st.st_mode & S_IROTH && file_has_secrets(config->root, file)) {
+        if (!stat(place, &st) && st.st_mode & S_IROTH && file_has_secrets(config->root, file)) {
             const char *was = reader->file;
-            reader->file = file;
+            reader->file = place;
             conf_warning(reader, NULL, "has passwords and everybody may read it (expected mode 0640)");
             reader->file = was;
         }
@@ -118,12 +119,16 @@ static void copy_line(const char *text, int line, char *out, size_t size) {
 }
 
 static int syntax_error(struct reader *reader, const config_t *config, const char *text) {
-    char line[400], near[120] = "";
+    char line[1200], near[120] = "";
+    char room[600];
     const char *file = config_error_file(config) ? config_error_file(config) : reader->file;
+    file = conf_file_place(reader, file, room, sizeof room);
     char *included = text ? NULL : read_file(file);
     if (text || included)
         copy_line(text ? text : included, config_error_line(config), near, sizeof near);
     free(included);
+    if (strstr(near, "password") || strstr(near, "ha1"))
+        str_copy(near, sizeof near, "(a line with a password)");
     snprintf(line, sizeof line, "%s:%d: %s near: %s (expected libconfig's language: name = value;)", file,
              config_error_line(config), config_error_text(config), near);
     if (reader->errors)

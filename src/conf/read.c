@@ -7,12 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *conf_file_place(const struct reader *reader, const char *file, char *out, size_t size) {
+    if (*file == '/' || !*reader->dir || !strcmp(file, reader->file))
+        return file;
+    snprintf(out, size, "%s/%s", reader->dir, file);
+    return out;
+}
+
 PRINTF_LIKE(4, 0)
 static void tell(struct reader *reader, const config_setting_t *setting, const char *kind, const char *format,
                  va_list args) {
-    char what[512], line[1024];
-    const char *file =
-        setting && config_setting_source_file(setting) ? config_setting_source_file(setting) : reader->file;
+    char what[512], line[1500], place[600];
+    const char *source = setting ? config_setting_source_file(setting) : NULL,
+               *file = conf_file_place(reader, source ? source : reader->file, place, sizeof place);
     unsigned at = setting ? config_setting_source_line(setting) : 0;
     vsnprintf(what, sizeof what, format, args);
     if (at)

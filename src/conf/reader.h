@@ -39,6 +39,8 @@ void conf_problem(struct reader *reader, const config_setting_t *setting, const 
 /* The same as ": warning: ", which does not refuse the file. */
 void conf_warning(struct reader *reader, const config_setting_t *setting, const char *format, ...)
     PRINTF_LIKE(3, 4);
+/* Where a file is: libconfig names an included one as the directive does, relative to the folder. */
+const char *conf_file_place(const struct reader *reader, const char *file, char *out, size_t size);
 /* Appends to the path; returns what to give to conf_path_pop(). */
 size_t conf_path_push(struct reader *reader, const char *separator, const char *name);
 void conf_path_pop(struct reader *reader, size_t length);

@@ -323,7 +323,10 @@ static void read_text(struct reader *reader, const struct conf_option *option, c
     }
     const char *expected = check[option->type] ? check[option->type](&t) : NULL;
     if (expected) {
-        conf_problem(reader, setting, "\"%.100s\" (expected %s)", t.value, expected);
+        if (option->type == OPTION_HASH || option->type == OPTION_HA1) /* perhaps the password itself */
+            conf_problem(reader, setting, "wrong (expected %s)", expected);
+        else
+            conf_problem(reader, setting, "\"%.100s\" (expected %s)", t.value, expected);
         return;
     }
     char **where = (char **)(void *)((char *)entry + option->offset);
