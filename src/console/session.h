@@ -25,7 +25,7 @@
 enum {
     SESSION_CHUNK = 4096,           /* input is looked at in pieces of this size */
     SESSION_INPUT_MAX = 64 << 10,   /* undone input; more is a flood */
-    SESSION_LINE_FLOOD = 1 << 20,   /* one line; beyond, its sender is not a person */
+    SESSION_LINE_FLOOD = 256 << 10, /* one line; beyond, its sender is not a person */
     SESSION_OUTPUT_MAX = 256 << 10, /* untaken output; above, no further command runs */
     SESSION_LINES_PER_TURN = 4,
     SESSION_WRITE_TIMEOUT_S = 30,  /* a reader that takes nothing for so long is closed */

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A floor of a few fixed objects, and names of states, for tests of the front ends. Included once per test.
+ */
+#ifndef FAKE_FLOOR_H
+#define FAKE_FLOOR_H
+
+#include "callfloor/floor.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static bool empty_floor;
+static char acts[256]; /* what was commanded */
+static int act_result;
+
+static struct floor *const floor_of_tests = (struct floor *)acts;
+
+static int act(const char *format, ...) PRINTF_LIKE(1, 2);
+static int act(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(acts, sizeof acts, format, args);
+    va_end(args);
+    return act_result;
+}
+int floor_agent_login(struct floor *f, const char *agent, bool ready, const char *who) {
+    return act("login %s %s by %s", agent, ready ? "ready" : "paused", who);
+}
+int floor_agent_logout(struct floor *f, const char *agent, const char *who) {
+    return act("logout %s by %s", agent, who);
+}
+int floor_agent_pause(struct floor *f, const char *agent, const char *reason, const char *who) {
+    return act("pause %s '%s' by %s", agent, reason, who);
+}
+int floor_agent_unpause(struct floor *f, const char *agent, const char *who) {
+    return act("unpause %s by %s", agent, who);
+}
+int floor_agent_wrap_done(struct floor *f, const char *agent, const char *who) {
+    return act("done %s by %s", agent, who);
+}
+int floor_call_hangup(struct floor *f, uint64_t call, const char *who) {
+    return act("hangup %llu by %s", (unsigned long long)call, who);
+}
+uint32_t floor_calls(const struct floor *f) {
+    return empty_floor ? 0 : 3;
+}
+
+static const struct stats_queue sales_today = {.offered = 12,
+                                               .answered = 7,
+                                               .abandoned = 2,
+                                               .short_abandoned = 1,
+                                               .other = 1,
+                                               .answered_in_time = 6,
+                                               .abandoned_in_time = 1,
+                                               .answered_wait_ms = 70000,
+                                               .abandoned_wait_ms = 9000,
+                                               .longest_wait_ms = 61000,
+                                               .talk_ms = 700000,
+                                               .hold_ms = 70000,
+                                               .wrap_ms = 140000,
+                                               .ring_ms = 35000,
+                                               .handles = 7};
+static const struct stats_queue nothing_q;
+static const struct stats_agent nothing_a;
+static const struct stats_agent anna_today = {.offers = 8,
+                                              .answered = 7,
+                                              .missed = 1,
+                                              .handles = 7,
+                                              .ring_ms = 35000,
+                                              .talk_ms = 700000,
+                                              .hold_ms = 70000,
+                                              .wrap_ms = 140000,
+                                              .logged_in_ms = 4245000,
+                                              .idle_ms = 3000000,
+                                              .pause_ms = 300000,
+                                              .pauses = 2};
+
+void floor_each_call(const struct floor *f, void (*fn)(void *, const struct floor_call_view *), void *arg) {
+    static const struct floor_call_view calls[] = {
+        {1, 900001, "talking", "+48123", "Jan \xc5\xbb", "3000", "carrier", "sales", "1001", "main:1", 0,
+         3725000, 65000, true, 42},
+        {9, 900009, "queued", "+48\x1b[2J", "bad\xff\xc0\xaf", "3000", "carrier", "sales", "", "main:1", 1,
+         61000, 60999, false, 0},
+        {12, 900012, "menu", "anonymous", "", "3001", "carrier", "", "", "main", 0, 4000, 4000, false, 0},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(calls) && !empty_floor; i++)
+        fn(arg, &calls[i]);
+}
+void floor_each_queue(const struct floor *f, void (*fn)(void *, const struct floor_queue_view *), void *arg) {
+    static const struct floor_queue_view queues[] = {
+        {"sales", {2, 1, 3, 2, 0, 1, 0, 1, 1000}, 61000, &sales_today, 20000},
+        {"support", {0, 0, 1, 0, 0, 0, 0, 0, NEVER}, 0, &nothing_q, 30000},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(queues) && !empty_floor; i++)
+        fn(arg, &queues[i]);
+}
+void floor_each_agent(const struct floor *f, void (*fn)(void *, const struct floor_agent_view *), void *arg) {
+    static const struct floor_agent_view agents[] = {
+        {"1001",
+         "Anna",
+         "",
+         "sales",
+         {.presence = ACD_READY,
+          .activity = ACD_TALKING,
+          .pending = true,
+          .pending_presence = ACD_NOT_READY,
+          .pending_reason = 1},
+         65000,
+         0,
+         1,
+         2,
+         1,
+         &anna_today},
+        {"1002",
+         "Bo",
+         "lunch",
+         "",
+         {.presence = ACD_NOT_READY, .activity = ACD_IDLE},
+         600000,
+         0,
+         0,
+         1,
+         1,
+         &nothing_a},
+        {"1003",
+         "Cy",
+         "",
+         "",
+         {.presence = ACD_LOGGED_OUT, .activity = ACD_UNREACHABLE},
+         90000000,
+         0,
+         0,
+         0,
+         0,
+         &nothing_a},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(agents) && !empty_floor; i++)
+        fn(arg, &agents[i]);
+}
+void floor_each_trunk(const struct floor *f, void (*fn)(void *, const struct floor_trunk_view *), void *arg) {
+    static const struct floor_trunk_view trunks[] = {
+        {"carrier", {.up = true, .probed = true, .calls = 3, .rtt_ms = 14}, 7200000},
+        {"backup", {.up = false, .probed = true, .registering = true, .last_error = "408 timeout"}, 5000},
+        {"pbx", {.up = true}, 7200000},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(trunks) && !empty_floor; i++)
+        fn(arg, &trunks[i]);
+}
+void floor_each_registration(const struct floor *f,
+                             void (*fn)(void *, const struct floor_registration_view *), void *arg) {
+    static const struct floor_registration_view regs[] = {
+        {"1001",
+         {.uri = "sip:1001@192.0.2.5:5062",
+          .agent_name = "baresip",
+          .source = "192.0.2.5:5062",
+          .reachable = true},
+         59000},
+        {"1002", {.uri = "sip:1002@192.0.2.9", .source = "", .fixed = true}, NEVER},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(regs) && !empty_floor; i++)
+        fn(arg, &regs[i]);
+}
+void floor_counters(const struct floor *f, struct floor_counters *out) {
+    *out = (struct floor_counters){.calls = 3,
+                                   .waiting = 2,
+                                   .uptime_ms = 3600000,
+                                   .store = {.configured = true, .written = 55, .last_error = "gone\naway"},
+                                   .ua = {.legs = 5}};
+}
+const char *acd_presence_name(enum acd_presence p) {
+    return (const char *[]){"logged_out", "ready", "not_ready"}[p];
+}
+const char *acd_activity_name(enum acd_activity a) {
+    return (const char *[]){"idle", "reserved", "ringing",    "talking",
+                            "hold", "wrapup",   "busy_other", "unreachable"}[a];
+}
+const char *acd_reason_name(const struct conf *c, uint32_t reason) {
+    return reason && reason <= c->pause_reason_count ? c->pause_reason[reason - 1] : "";
+}
+
+#endif
