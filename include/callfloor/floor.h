@@ -24,6 +24,8 @@ struct floor_setup {
     uint64_t seed;
     /* An agent's presence changed and should survive a restart (daemon saves it). May be NULL. */
     void (*presence_changed)(void *arg, uint32_t agent);
+    /* There is work for floor_turn() (floor_deadline() is now). May be NULL. */
+    void (*wake)(void *arg);
     void *arg;
 };
 int floor_create(struct floor **fp, const struct floor_setup *setup);

@@ -22,6 +22,9 @@ typedef uint64_t loop_hook_fn(void *arg, uint64_t now_ms);
 /* name: a literal, for the slow-turn alarm. 0 or -ENOSPC (8 hooks). */
 int loop_add_hook(struct loop *loop, const char *name, loop_hook_fn *fn, void *arg);
 
+/* All hooks once more in this turn: something was left to a hook that has run already. */
+void loop_again(struct loop *loop);
+
 /* fn(arg) at the end of this turn: for freeing an object outside of its own callback. 0 or -ENOMEM. */
 int loop_defer(struct loop *loop, void (*fn)(void *), void *arg);
 

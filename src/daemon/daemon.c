@@ -70,6 +70,10 @@ static void presence_changed(void *arg, uint32_t agent) {
     state_changed(d->state, agent, loop_now_ms(), clock.wall_us(clock.ctx));
 }
 
+static void floor_has_work(void *arg) {
+    loop_again(((struct daemon *)arg)->loop);
+}
+
 static int on_console_reload(void *arg, char *message, size_t size) {
     return daemon_reload(arg, message, size);
 }
@@ -121,6 +125,7 @@ static int create_parts(struct daemon *d) {
         .clock = clock,
         .first_id = first_id,
         .presence_changed = presence_changed,
+        .wake = floor_has_work,
         .arg = d,
     };
     if (getrandom(&floor.seed, sizeof floor.seed, GRND_NONBLOCK) < 0)

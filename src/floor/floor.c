@@ -36,6 +36,8 @@ struct call *floor_call(const struct floor *f, uint64_t id) {
 
 static struct work *post(struct floor *f) {
     struct work_queue *q = f->pumping ? &f->inner : &f->outer;
+    if (!f->pumping && f->wake)
+        f->wake(f->arg);
     if (q->count == q->capacity) {
         uint32_t capacity = q->capacity ? 2 * q->capacity : 64;
         struct work *item = malloc(capacity * sizeof *item);
@@ -194,6 +196,7 @@ int floor_create(struct floor **fp, const struct floor_setup *setup) {
     f->store = setup->store;
     f->clock = setup->clock;
     f->presence_changed = setup->presence_changed;
+    f->wake = setup->wake;
     f->arg = setup->arg;
     f->first_id = f->next_id = setup->first_id;
     f->started_ms = floor_now_ms(f);

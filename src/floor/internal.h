@@ -101,6 +101,7 @@ struct floor {
     struct store_port store;
     struct clock_port clock;
     void (*presence_changed)(void *arg, uint32_t agent);
+    void (*wake)(void *arg);
     void *arg;
 
     struct acd *acd;

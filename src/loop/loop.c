@@ -26,7 +26,7 @@ struct loop {
         void *arg;
     } hook[MAX_HOOKS];
     int hooks;
-    bool stop;
+    bool stop, again;
     struct deferred *deferred, **deferred_tail;
 };
 
@@ -113,6 +113,10 @@ int loop_add_hook(struct loop *loop, const char *name, loop_hook_fn *fn, void *a
     return 0;
 }
 
+void loop_again(struct loop *loop) {
+    loop->again = true;
+}
+
 int loop_defer(struct loop *loop, void (*fn)(void *), void *arg) {
     struct deferred *d = malloc(sizeof *d);
     if (!d)
@@ -137,8 +141,9 @@ static uint64_t run_hooks(struct loop *loop) {
             if (wants < next)
                 next = wants;
         }
-        if (next > now)
+        if (next > now && !loop->again)
             break;
+        loop->again = false;
     }
     return next;
 }
