@@ -5,6 +5,7 @@
 
 #include "callfloor/media.h"
 #include "media/engine.h"
+#include "media/loader.h"
 #include "media/port_pool.h"
 #include "media/socket.h"
 
@@ -27,9 +28,11 @@ struct waiting { /* a command that found the ring full */
 struct media {
     struct engine *engine;
     struct media_sink sink;
-    struct event *event, *retry;
+    struct event *event, *retry, *loaded;
     struct port_pool ports;
     struct prompt_library *library;
+    struct loader loader;
+    char *reload_folder; /* another reload was asked for while the loader was busy */
     union latch_address bind_address;
     char sdp_address[ADDRESS_LEN];
     uint64_t random;
@@ -38,6 +41,14 @@ struct media {
     uint32_t *free_slot;
     uint32_t *slot_of; /* by slot_index() of the floor's number: our slot + 1 */
     STAILQ_HEAD(, waiting) backlog;
+    bool priority_told;
 };
+
+/* Gives the command to the thread, now or as soon as its ring has room. 0 or -ENOMEM. */
+int control_tell(struct media *m, const struct command *command);
+/* control_prompts.c: the folder of prompts, read at once (start) or by the loader (reload). */
+int control_read_prompts(struct media *m, const char *folder);
+int control_reload_prompts(struct media *m, const char *folder);
+void control_prompts_loaded(struct media *m);
 
 #endif

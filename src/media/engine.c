@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -224,6 +225,13 @@ static void *run(void *arg) {
     return NULL;
 }
 
+/* Pages are taken when a leg is first used, and cache lines do not straddle legs. */
+static struct leg *map_legs(uint32_t capacity) {
+    void *p =
+        mmap(NULL, capacity * sizeof(struct leg), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
 int engine_create(struct engine **ep, uint32_t capacity) {
     struct engine *e = NULL;
     int err = posix_memalign((void **)&e, 64, sizeof *e);
@@ -232,7 +240,7 @@ int engine_create(struct engine **ep, uint32_t capacity) {
     *e = (struct engine){.wake_fd = -1, .event_fd = -1, .epoll_fd = -1, .capacity = capacity};
     atomic_init(&e->priority_error, 1);
     e->next_epoch = RTP_SOURCE_FIRST_EPOCH;
-    e->leg = calloc(capacity, sizeof *e->leg);
+    e->leg = map_legs(capacity);
     e->active = calloc(capacity, sizeof *e->active);
     err = e->leg && e->active ? 0 : -ENOMEM;
     if (!err)
@@ -310,7 +318,8 @@ void engine_destroy(struct engine *e) {
     close_fd(e->event_fd);
     close_fd(e->epoll_fd);
     free(e->active);
-    free(e->leg);
+    if (e->leg)
+        munmap(e->leg, e->capacity * sizeof *e->leg);
     free(e);
 }
 

@@ -2,7 +2,7 @@
  * The media thread. The control thread allocates (sockets, ports, prompts, slots) and sends commands; the
  * thread owns the legs, and neither allocates nor locks. Two rings are all they share.
  *
- * With more than a few legs the thread wakes each 5 ms and reads at most one packet per socket and wake-up
+ * With more than a few legs the thread wakes each 4 ms and reads at most one packet per socket and wake-up
  * (more than twice as fast as they come, so queues drain, and a flood costs nothing). With few legs it sleeps
  * in epoll and relays at once; with none it sleeps until a command comes. */
 #ifndef MEDIA_ENGINE_H
@@ -108,7 +108,7 @@ uint64_t engine_cpu_ns(const struct engine *e);
 void engine_post(struct engine *e, const struct engine_event *event);
 /* engine_command.c: carries out what has come. */
 void engine_take_commands(struct engine *e);
-/* Puts the leg into the pace, or takes it out, as what it is to send demands. */
+/* To be called whenever what the leg is to send has changed: puts it into the pace or takes it out. */
 void engine_repace(struct engine *e, struct leg *leg);
 /* engine_receive.c: one round over the sockets that are ready, waiting at most timeout_us (0: not at all).
  * Returns how many were ready. */

@@ -9,9 +9,8 @@
 enum { FIRST_REPORT_US = 2500000 };
 
 void engine_repace(struct engine *e, struct leg *leg) {
-    bool ours = leg->set && (leg->play.active || rtp_dtmf_out_busy(&leg->dtmf_out) ||
-                             (leg->peer == LEG_NO_PEER && leg->terms.may_send));
-    if (ours)
+    leg->speaks = leg->play.active || rtp_dtmf_out_busy(&leg->dtmf_out);
+    if (leg->set && (leg->speaks || (leg->peer == LEG_NO_PEER && leg->terms.may_send)))
         pace_add(&e->pace, engine_slot(e, leg));
     else
         pace_remove(&e->pace, engine_slot(e, leg));
@@ -74,6 +73,7 @@ static void set_terms(struct engine *e, struct leg *leg, const struct leg_terms 
         if (leg->connected)
             engine_disconnect(leg);
         leg->rtcp_peer = terms->rtcp;
+        leg->in.last_us = 0; /* whatever comes from there is a new stream */
     }
     engine_repace(e, leg);
 }

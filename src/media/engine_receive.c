@@ -88,7 +88,7 @@ static enum outcome on_rtp(struct engine *e, struct leg *leg, size_t length,
             on_rtcp(e, leg, length);
         return HANDLED;
     }
-    if (!leg->set || !leg->latch.set || rtp_parse(&packet, e->buffer, length) < 0) {
+    if (!leg->set || (from && !leg->latch.set) || rtp_parse(&packet, e->buffer, length) < 0) {
         e->dropped++;
         return STRANGER;
     }
@@ -131,16 +131,18 @@ static enum outcome on_rtp(struct engine *e, struct leg *leg, size_t length,
 }
 
 static void read_rtp(struct engine *e, struct leg *leg) {
+    const int flags = MSG_DONTWAIT | MSG_TRUNC; /* TRUNC: the true length of what did not fit */
     union latch_address from;
     for (int i = 0; i < STRANGERS_PER_ROUND; i++) {
         bool check = !leg->connected || e->now_us < leg->verify_us;
         socklen_t from_length = sizeof from;
-        ssize_t n =
-            check ? recvfrom(leg->rtp_fd, e->buffer, sizeof e->buffer, MSG_DONTWAIT, &from.any, &from_length)
-                  : recv(leg->rtp_fd, e->buffer, sizeof e->buffer, MSG_DONTWAIT);
+        ssize_t n = check ? recvfrom(leg->rtp_fd, e->buffer, sizeof e->buffer, flags, &from.any, &from_length)
+                          : recv(leg->rtp_fd, e->buffer, sizeof e->buffer, flags);
         if (n < 0)
             return; /* nothing there, or an ICMP error that reading has cleared */
-        if (on_rtp(e, leg, (size_t)n, check ? &from : NULL) == HANDLED)
+        if ((size_t)n > sizeof e->buffer)
+            e->dropped++;
+        else if (on_rtp(e, leg, (size_t)n, check ? &from : NULL) == HANDLED)
             return;
     }
 }
@@ -149,10 +151,11 @@ static void read_rtp(struct engine *e, struct leg *leg) {
 static void read_rtcp(struct engine *e, struct leg *leg) {
     union latch_address from;
     socklen_t from_length = sizeof from;
-    ssize_t n = recvfrom(leg->rtcp_fd, e->buffer, sizeof e->buffer, MSG_DONTWAIT, &from.any, &from_length);
+    ssize_t n = recvfrom(leg->rtcp_fd, e->buffer, sizeof e->buffer, MSG_DONTWAIT | MSG_TRUNC, &from.any,
+                         &from_length);
     if (n < 0)
         return;
-    if (!leg->latch.set || !latch_same_host(&from, &leg->latch.source) ||
+    if (!leg->latch.set || (size_t)n > sizeof e->buffer || !latch_same_host(&from, &leg->latch.source) ||
         !rtp_is_rtcp(e->buffer, (size_t)n)) {
         e->dropped++;
         return;

@@ -19,7 +19,7 @@ static ssize_t transmit(const struct leg *leg, const uint8_t *packet, size_t len
 }
 
 void engine_send(struct engine *e, struct leg *leg, const uint8_t *packet, size_t length) {
-    if (!leg->terms.may_send || !leg->latch.set)
+    if (!leg->terms.may_send)
         return;
     ssize_t n = transmit(leg, packet, length);
     if (n < 0 && errno == ECONNREFUSED) /* an ICMP error of an earlier packet; this one was not sent */
@@ -39,7 +39,7 @@ void engine_relay(struct engine *e, struct leg *from, uint8_t *data, const struc
                   int law) {
     struct leg *to = &e->leg[from->peer];
     struct rtp_packet out = *packet;
-    if (!to->set || !to->terms.may_send || to->play.active || rtp_dtmf_out_busy(&to->dtmf_out))
+    if (!to->set || !to->terms.may_send || to->speaks)
         return;
     out.payload_type = law < 0 ? to->terms.send_dtmf_type : to->terms.send_type;
     if (out.payload_type == LEG_NO_PAYLOAD_TYPE || !rtp_out_relay(&to->out, e->now_us, from->in.epoch, &out))

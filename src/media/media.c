@@ -46,7 +46,7 @@ static void arm_retry(struct media *m) {
         evtimer_add(m->retry, &tv);
 }
 
-static int tell(struct media *m, const struct command *command) {
+int control_tell(struct media *m, const struct command *command) {
     if (STAILQ_EMPTY(&m->backlog) && engine_command(m->engine, command))
         return 0;
     struct waiting *w = malloc(sizeof *w);
@@ -100,6 +100,16 @@ static int take_ports(struct media *m, struct control_leg *l) {
     return err == -ENFILE ? -EMFILE : err;
 }
 
+/* Once, when the thread has had the time to try. */
+static void tell_priority(struct media *m) {
+    int err = atomic_load(&m->engine->priority_error);
+    if (m->priority_told || err > 0)
+        return;
+    m->priority_told = true;
+    if (err)
+        log_info("media", "event=no_priority error=%s", log_value(strerror(-err)));
+}
+
 static int media_open(void *ctx, uint32_t leg, struct media_desc *local) {
     struct media *m = ctx;
     if (!leg || find(m, leg))
@@ -108,12 +118,13 @@ static int media_open(void *ctx, uint32_t leg, struct media_desc *local) {
         return -EADDRINUSE;
     struct control_leg *l = &m->leg[m->free_slot[m->free_count - 1]];
     *l = (struct control_leg){.id = leg, .fd = {-1, -1}};
+    tell_priority(m);
     int err = take_ports(m, l);
     if (err)
         return err;
     struct command command = {
         .kind = COMMAND_OPEN, .slot = slot(m, l), .open = {leg, l->fd[0], l->fd[1], rng_next(&m->random)}};
-    if ((err = tell(m, &command))) {
+    if ((err = control_tell(m, &command))) {
         socket_close_pair(l->fd);
         port_pool_give(&m->ports, l->port, loop_now_ms());
         return err;
@@ -142,7 +153,7 @@ static int media_set(void *ctx, uint32_t leg, const struct media_stream *agreed)
     if (err)
         return err;
     l->sends_digits = command.terms.send_dtmf_type != LEG_NO_PAYLOAD_TYPE;
-    return tell(m, &command);
+    return control_tell(m, &command);
 }
 
 static int media_play(void *ctx, uint32_t leg, const struct media_play *what) {
@@ -153,7 +164,7 @@ static int media_play(void *ctx, uint32_t leg, const struct media_play *what) {
     if (what->count > MEDIA_PLAY_MAX)
         return -EINVAL;
     struct command command = {.kind = COMMAND_PLAY, .slot = slot(m, l), .play = *what};
-    return tell(m, &command);
+    return control_tell(m, &command);
 }
 
 static void simple(struct media *m, uint32_t leg, enum command_kind kind) {
@@ -161,7 +172,7 @@ static void simple(struct media *m, uint32_t leg, enum command_kind kind) {
     if (!l)
         return;
     struct command command = {.kind = (uint8_t)kind, .slot = slot(m, l)};
-    if (tell(m, &command))
+    if (control_tell(m, &command))
         log_error("media", "event=out_of_memory leg=%u", leg);
 }
 static void media_stop(void *ctx, uint32_t leg) {
@@ -179,7 +190,7 @@ static int media_join(void *ctx, uint32_t leg, uint32_t other) {
     if (l == o)
         return -EINVAL;
     struct command command = {.kind = COMMAND_JOIN, .slot = slot(m, l), .other = slot(m, o)};
-    return tell(m, &command);
+    return control_tell(m, &command);
 }
 
 static int media_send_digit(void *ctx, uint32_t leg, char digit, uint32_t duration_ms) {
@@ -193,7 +204,7 @@ static int media_send_digit(void *ctx, uint32_t leg, char digit, uint32_t durati
         return -ENOTSUP;
     struct command command = {
         .kind = COMMAND_DIGIT, .slot = slot(m, l), .digit = digit, .duration_ms = duration_ms};
-    return tell(m, &command);
+    return control_tell(m, &command);
 }
 
 static void media_close(void *ctx, uint32_t leg) {
@@ -204,7 +215,7 @@ static void media_close(void *ctx, uint32_t leg) {
     struct command command = {.kind = COMMAND_CLOSE, .slot = slot(m, l)};
     l->closing = true;
     m->legs--;
-    if (tell(m, &command)) { /* cannot be refused: told as soon as there is room */
+    if (control_tell(m, &command)) { /* cannot be refused: told as soon as there is room */
         l->close_owed = true;
         m->closes_owed++;
         arm_retry(m);
@@ -297,25 +308,15 @@ static void on_events(evutil_socket_t fd, short what, void *arg) {
     event_active(m->event, EV_READ, 0); /* the rest in the next turn */
 }
 
-/* ---- life ---- */
-
-static int take_prompts(struct media *m, const char *folder) {
-    int err = prompt_library_scan(m->library, folder);
-    if (err)
-        log_warn("media", "event=prompts_folder folder=%s error=%s", log_value(folder),
-                 log_value(strerror(-err)));
-    struct command command = {.kind = COMMAND_PROMPTS};
-    command.prompts = prompt_library_set(m->library);
-    if (!command.prompts)
-        return -ENOMEM;
-    log_info("media", "event=prompts folder=%s count=%u", log_value(folder),
-             prompt_library_count(m->library));
-    return tell(m, &command);
+static void on_loaded(evutil_socket_t fd, short what, void *arg) {
+    control_prompts_loaded(arg);
 }
+
+/* ---- life ---- */
 
 static int tell_timeout(struct media *m, const struct conf *conf) {
     struct command command = {.kind = COMMAND_TIMEOUT, .timeout_ms = conf->rtp_timeout_ms};
-    return tell(m, &command);
+    return control_tell(m, &command);
 }
 
 /* What SDP says: the public address, else where we are bound, else the one the routing table would use. */
@@ -371,18 +372,24 @@ int media_create(struct media **mp, struct loop *loop, const struct conf *conf) 
     if (!err)
         err = prompt_library_create(&m->library);
     if (!err)
+        err = loader_init(&m->loader);
+    if (!err)
         err = engine_create(&m->engine, m->capacity);
     if (!err) {
         m->event = event_new(loop_base(loop), m->engine->event_fd, EV_READ | EV_PERSIST, on_events, m);
         m->retry = evtimer_new(loop_base(loop), on_retry, m);
-        err = m->event && m->retry && event_add(m->event, NULL) == 0 ? 0 : -ENOMEM;
+        m->loaded = event_new(loop_base(loop), m->loader.done_fd, EV_READ | EV_PERSIST, on_loaded, m);
+        err = m->event && m->retry && m->loaded && event_add(m->event, NULL) == 0 &&
+                      event_add(m->loaded, NULL) == 0
+                  ? 0
+                  : -ENOMEM;
     }
     if (!err)
         err = engine_start(m->engine);
     if (!err)
         err = tell_timeout(m, conf);
     if (!err)
-        err = take_prompts(m, conf->prompts_dir);
+        err = control_read_prompts(m, conf->prompts_dir);
     if (err)
         media_destroy(m);
     else
@@ -396,7 +403,7 @@ void media_start(struct media *m, const struct media_sink *sink) {
 
 int media_reload(struct media *m, const struct conf *conf) {
     int err = tell_timeout(m, conf);
-    return err ? err : take_prompts(m, conf->prompts_dir);
+    return err ? err : control_reload_prompts(m, conf->prompts_dir);
 }
 
 void media_destroy(struct media *m) {
@@ -413,6 +420,10 @@ void media_destroy(struct media *m) {
         event_free(m->event);
     if (m->retry)
         event_free(m->retry);
+    if (m->loaded)
+        event_free(m->loaded);
+    loader_done(&m->loader);
+    free(m->reload_folder);
     engine_destroy(m->engine);
     prompt_library_destroy(m->library);
     for (uint32_t i = 0; m->leg && i < m->capacity; i++)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Who sends in which tick: a leg with audio of our own sends each 20 ms, in one of four 5 ms phases, so that
- * the work is even. Pure. */
+ * Who sends in which tick: a leg with audio of our own sends each 20 ms, in one of five phases of 4 ms, so
+ * that the work is even. (4 ms: the tick and its work stay under 6 ms of added delay with 1000 calls.) Pure.
+ */
 #ifndef MEDIA_PACE_H
 #define MEDIA_PACE_H
 
 #include "callfloor/base.h"
 
-enum { PACE_PHASES = 4, PACE_TICK_US = 5000, PACE_SKIP_US = 100000 };
+enum { PACE_PHASES = 5, PACE_TICK_US = 4000, PACE_SKIP_US = 100000 };
 
 struct pace {
     uint32_t *slot[PACE_PHASES];

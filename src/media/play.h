@@ -6,10 +6,10 @@
 #include "media/prompt.h"
 
 struct play {
-    struct prompt *list[MEDIA_PLAY_MAX];
+    bool active, loop;
     uint32_t count, at, position; /* position: next sample of list[at] */
     uint32_t id;
-    bool active, loop;
+    struct prompt *list[MEDIA_PLAY_MAX];
     /* Where looped music stopped, to resume it there. */
     uint32_t music, music_position;
 };

@@ -6,6 +6,9 @@
 
 #include "media/law.h"
 
+#include <stdatomic.h>
+#include <sys/stat.h>
+
 enum { PROMPT_MAX = 4096, PROMPT_MAX_SECONDS = 7200 };
 
 struct prompt {
@@ -29,15 +32,32 @@ struct prompt_set {
     struct prompt *prompt[];
 };
 
+/* One file that is new or has changed. */
+struct prompt_job {
+    struct prompt_job *next;
+    uint32_t number;
+    struct stat file;
+    struct prompt *prompt; /* what loading made; NULL: error says why */
+    char error[160];
+    char path[];
+};
+
 struct prompt_library;
 int prompt_library_create(struct prompt_library **libp);
 /* Also frees the prompts it knows; those it has given up belong to whoever holds the last set. */
 void prompt_library_destroy(struct prompt_library *lib);
-/* Reads what is new or changed in folder; names that have gone are forgotten, their numbers stay taken.
- * Returns 0, or what opendir() says; single bad files are logged and left as they were. */
-int prompt_library_scan(struct prompt_library *lib, const char *folder);
+/* Compares folder with what is known: *jobs are the files to be read (may be NULL). New names have their
+ * number from now on; names that have gone are forgotten, but their numbers stay theirs. Returns 0 or what
+ * opendir() says. */
+int prompt_library_scan(struct prompt_library *lib, const char *folder, struct prompt_job **jobs);
+/* Reads the files, on any thread, until *cancel is set (NULL: never). */
+void prompt_jobs_run(struct prompt_job *jobs, const _Atomic bool *cancel);
+void prompt_jobs_free(struct prompt_job *jobs);
+/* Takes over what was read, logs what could not be (those stay as they were), frees the jobs. */
+void prompt_library_take(struct prompt_library *lib, struct prompt_job *jobs);
 /* A new set of all prompts (free() it), NULL without memory. */
 struct prompt_set *prompt_library_set(const struct prompt_library *lib);
+/* 0: no such file. The audio of a new one may still be being read. */
 uint32_t prompt_library_find(const struct prompt_library *lib, const char *name);
 uint32_t prompt_library_count(const struct prompt_library *lib); /* with audio */
 bool prompt_name_is_valid(const char *name);

@@ -16,11 +16,12 @@
 struct entry {
     char name[NAME_LEN];
     uint32_t number;
-    struct prompt *prompt; /* NULL: the file has gone, or never could be read */
+    struct prompt *prompt; /* NULL: the file has gone, or could not be read (yet) */
+    bool loading;          /* its first audio is being read */
     struct timespec changed;
     off_t size;
     ino_t inode;
-    bool seen; /* in this scan */
+    bool seen; /* in the last scan; if not, it goes with the next prompt_library_take() */
     UT_hash_handle hh;
 };
 
@@ -71,37 +72,39 @@ static struct entry *entry_of(struct prompt_library *lib, const char *name) {
     return e;
 }
 
-static void scan_file(struct prompt_library *lib, const char *path, const char *name) {
-    struct stat st;
-    char error[160];
-    struct prompt *prompt = NULL;
-    struct entry *e = entry_of(lib, name);
-    if (!e) {
-        log_warn("media", "event=prompt_refused file=%s error=\"too many prompts\"", log_value(path));
-        return;
-    }
-    if (stat(path, &st) < 0)
-        return; /* removed meanwhile */
-    e->seen = true;
-    if (e->prompt && st.st_size == e->size && st.st_ino == e->inode &&
-        st.st_mtim.tv_sec == e->changed.tv_sec && st.st_mtim.tv_nsec == e->changed.tv_nsec)
-        return;
-    if (prompt_load(&prompt, path, error, sizeof error)) {
-        log_warn("media", "event=prompt_refused file=%s error=%s", log_value(path), log_value(error));
-        return;
-    }
-    prompt->number = e->number;
-    e->prompt = prompt; /* the former one belongs to the media thread now */
-    e->changed = st.st_mtim;
-    e->size = st.st_size;
-    e->inode = st.st_ino;
+static bool is_unchanged(const struct entry *e, const struct stat *st) {
+    return e->prompt && st->st_size == e->size && st->st_ino == e->inode &&
+           st->st_mtim.tv_sec == e->changed.tv_sec && st->st_mtim.tv_nsec == e->changed.tv_nsec;
 }
 
-int prompt_library_scan(struct prompt_library *lib, const char *folder) {
+static struct prompt_job *scan_file(struct prompt_library *lib, const char *path, const char *name) {
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return NULL; /* removed meanwhile */
+    struct entry *e = entry_of(lib, name);
+    struct prompt_job *job = e ? calloc(1, sizeof *job + strlen(path) + 1) : NULL;
+    if (!job) {
+        log_warn("media", "event=prompt_refused file=%s error=\"too many prompts\"", log_value(path));
+        return NULL;
+    }
+    e->seen = true;
+    if (is_unchanged(e, &st)) {
+        free(job);
+        return NULL;
+    }
+    e->loading = true;
+    job->number = e->number;
+    job->file = st;
+    strcpy(job->path, path);
+    return job;
+}
+
+int prompt_library_scan(struct prompt_library *lib, const char *folder, struct prompt_job **jobs) {
     char path[PATH_MAX], name[NAME_MAX + 1];
     struct entry *e, *next;
     struct dirent *d;
     DIR *dir = opendir(folder);
+    *jobs = NULL;
     if (!dir)
         return -errno;
     HASH_ITER (hh, lib->by_name, e, next)
@@ -115,13 +118,62 @@ int prompt_library_scan(struct prompt_library *lib, const char *folder) {
         if (!prompt_name_is_valid(name) ||
             snprintf(path, sizeof path, "%s/%s", folder, d->d_name) >= (int)sizeof path)
             continue;
-        scan_file(lib, path, name);
+        struct prompt_job *job = scan_file(lib, path, name);
+        if (job) {
+            job->next = *jobs;
+            *jobs = job;
+        }
     }
     closedir(dir);
     HASH_ITER (hh, lib->by_name, e, next)
         if (!e->seen)
-            e->prompt = NULL;
+            e->prompt = NULL; /* the audio belongs to the media thread from the next set on */
     return 0;
+}
+
+void prompt_jobs_run(struct prompt_job *jobs, const _Atomic bool *cancel) {
+    for (; jobs && !(cancel && *cancel); jobs = jobs->next)
+        prompt_load(&jobs->prompt, jobs->path, jobs->error, sizeof jobs->error);
+}
+
+void prompt_jobs_free(struct prompt_job *jobs) {
+    while (jobs) {
+        struct prompt_job *next = jobs->next;
+        prompt_free(jobs->prompt);
+        free(jobs);
+        jobs = next;
+    }
+}
+
+static struct entry *by_number(const struct prompt_library *lib, uint32_t number) {
+    struct entry *e = lib->by_name;
+    while (e && e->number != number)
+        e = e->hh.next;
+    return e;
+}
+
+void prompt_library_take(struct prompt_library *lib, struct prompt_job *jobs) {
+    for (struct prompt_job *job = jobs; job; job = job->next) {
+        struct entry *e = by_number(lib, job->number);
+        e->loading = false;
+        if (!job->prompt) {
+            log_warn("media", "event=prompt_refused file=%s error=%s", log_value(job->path),
+                     log_value(job->error));
+            continue;
+        }
+        e->prompt = job->prompt;
+        e->prompt->number = e->number;
+        e->changed = job->file.st_mtim;
+        e->size = job->file.st_size;
+        e->inode = job->file.st_ino;
+        job->prompt = NULL;
+    }
+    prompt_jobs_free(jobs);
+    for (struct entry *e = lib->by_name; e; e = e->hh.next)
+        if (!e->seen) {
+            e->prompt = NULL; /* the audio belongs to whoever holds the last set */
+            e->loading = false;
+        }
 }
 
 struct prompt_set *prompt_library_set(const struct prompt_library *lib) {
@@ -138,7 +190,7 @@ struct prompt_set *prompt_library_set(const struct prompt_library *lib) {
 uint32_t prompt_library_find(const struct prompt_library *lib, const char *name) {
     struct entry *e;
     HASH_FIND_STR(lib->by_name, name, e);
-    return e && e->prompt ? e->number : 0;
+    return e && e->seen && (e->prompt || e->loading) ? e->number : 0;
 }
 
 uint32_t prompt_library_count(const struct prompt_library *lib) {

@@ -704,6 +704,8 @@ static void prompts_are_replaced_while_heard(void **state) {
     assert_int_equal(w->port.prompt(w->port.ctx, "music"), music);
     assert_true(w->port.prompt(w->port.ctx, "new"));
     assert_int_equal(w->port.prompt(w->port.ctx, "odd"), 0);
+    assert_int_equal(media_reload(w->media, &w->conf), 0); /* while the first one is still reading */
+    turn(w, 100);
     w->port.counters(w->port.ctx, &c);
     assert_int_equal(c.prompts, 4);
     phone_flush(w, &p);
