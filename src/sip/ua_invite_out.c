@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* ---- INVITE ---- */
 
@@ -53,8 +54,17 @@ static int check_uri(su_home_t *home, const char *uri, url_t **out) {
     return 0;
 }
 
+/* Sofia's own Call-ID asks the kernel for all network interfaces, 0.5 ms for each call. */
+static void make_call_id(char *text, size_t size) {
+    uint64_t random[2] = {0};
+    if (getrandom(random, sizeof random, GRND_NONBLOCK) != sizeof random) /* early at boot */
+        random[0] = loop_now_us(), random[1] = (uint64_t)(uintptr_t)text;
+    snprintf(text, size, "%016llx%016llx", (unsigned long long)random[0], (unsigned long long)random[1]);
+}
+
 static int make_dialog(struct ua_leg *leg, const struct ua_invite *what, const url_t *url) {
-    char from[URI_LEN * 2], to[URI_LEN], user[NUMBER_LEN * 3 + 4], name[NAME_LEN * 2 + 8], ours[URI_LEN];
+    char call_id[40], from[URI_LEN * 2], to[URI_LEN], user[NUMBER_LEN * 3 + 4], name[NAME_LEN * 2 + 8],
+        ours[URI_LEN];
     escape_user(what->caller ? what->caller : "", user, sizeof user);
     if (ua_contact_uri(leg->ua, user[0] ? user : "anonymous", leg->tcp, leg->peer, ours, sizeof ours))
         return -ENETUNREACH;
@@ -62,11 +72,13 @@ static int make_dialog(struct ua_leg *leg, const struct ua_invite *what, const u
     snprintf(from, sizeof from, "%s<%s>", name, ours);
     escape_user(what->called ? what->called : "", user, sizeof user);
     snprintf(to, sizeof to, "<sip:%s%s%s>", user, user[0] ? "@" : "", url->url_host);
+    make_call_id(call_id, sizeof call_id);
     sip_contact_t target[1]; /* until a response brings a Contact that can be used */
     sip_contact_init(target);
     *target->m_url = *url;
-    leg->dialog = nta_leg_tcreate(leg->ua->agent, ua_dialog_request, leg, SIPTAG_FROM_STR(from),
-                                  SIPTAG_TO_STR(to), NTATAG_TARGET(target), TAG_END());
+    leg->dialog =
+        nta_leg_tcreate(leg->ua->agent, ua_dialog_request, leg, SIPTAG_FROM_STR(from), SIPTAG_TO_STR(to),
+                        SIPTAG_CALL_ID_STR(call_id), NTATAG_TARGET(target), TAG_END());
     return leg->dialog && nta_leg_tag(leg->dialog, NULL) ? 0 : -EINVAL;
 }
 
