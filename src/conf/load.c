@@ -30,14 +30,18 @@ static bool is_secret(const config_setting_t *setting) {
     return !strcmp(name, "database") && strstr(text, "password");
 }
 
-static bool file_has_secrets(config_setting_t *setting, const char *file) {
-    if (!config_setting_is_aggregate(setting))
-        return is_secret(setting) && config_setting_source_file(setting) &&
-               !strcmp(config_setting_source_file(setting), file);
-    for (int i = 0; i < config_setting_length(setting); i++)
-        if (file_has_secrets(config_setting_get_elem(setting, (unsigned)i), file))
-            return true;
-    return false;
+/* The first one in a file, or NULL. */
+static config_setting_t *find_secret(config_setting_t *setting, const char *file) {
+    if (!config_setting_is_aggregate(setting)) {
+        const char *source = config_setting_source_file(setting);
+        return is_secret(setting) && source && !strcmp(source, file) ? setting : NULL;
+    }
+    for (int i = 0; i < config_setting_length(setting); i++) {
+        config_setting_t *found = find_secret(config_setting_get_elem(setting, (unsigned)i), file);
+        if (found)
+            return found;
+    }
+    return NULL;
 }
 
 /* The text of a file (malloc'ed), or NULL with errno. */
@@ -68,21 +72,27 @@ out:;
 }
 
 /* What libconfig cannot tell: of the main file and all included ones. */
-static void check_files(struct reader *reader, const config_t *config) {
+static void check_numbers(struct reader *reader, const config_t *config) {
+    char room[600];
+    for (unsigned i = 0; i < config->num_filenames; i++) {
+        char *text = read_file(conf_file_place(reader, config->filenames[i], room, sizeof room));
+        if (text)
+            conf_scan_numbers(reader, config->filenames[i], text);
+        free(text);
+    }
+}
+
+static void check_modes(struct reader *reader, const config_t *config) {
+    char room[600];
     struct stat st;
     for (unsigned i = 0; i < config->num_filenames; i++) {
-        char room[600];
-        const char *file = config->filenames[i], *place = conf_file_place(reader, file, room, sizeof room);
-        char *text = read_file(place);
-        if (text)
-            conf_scan_numbers(reader, file, text);
-        free(text);
-        if (!stat(place, &st) && st.st_mode & S_IROTH && file_has_secrets(config->root, file)) {
-            const char *was = reader->file;
-            reader->file = place;
-            conf_warning(reader, NULL, "has passwords and everybody may read it (expected mode 0640)");
-            reader->file = was;
-        }
+        config_setting_t *secret = find_secret(config->root, config->filenames[i]);
+        if (!secret || stat(conf_file_place(reader, config->filenames[i], room, sizeof room), &st) ||
+            !(st.st_mode & S_IROTH))
+            continue;
+        size_t back = conf_path_push(reader, "", config_setting_name(secret));
+        conf_warning(reader, secret, "everybody may read it (expected mode 0640 of the file)");
+        conf_path_pop(reader, back);
     }
 }
 
@@ -161,8 +171,9 @@ int conf_load(struct conf **confp, const char *path, const struct conf *old, con
     if (!config_read_file(&config, path)) {
         err = syntax_error(&reader, &config, NULL);
     } else {
-        check_files(&reader, &config);
+        check_numbers(&reader, &config);
         err = make(confp, &reader, &config, path);
+        check_modes(&reader, &config);
     }
     config_destroy(&config);
     return err;
