@@ -28,15 +28,13 @@ static int find_credentials(const struct ua *ua, const sip_t *sip, struct ua_dig
     return err;
 }
 
-static void challenge(struct ua *ua, nta_incoming_t *irq, const struct conf_agent *agent,
-                      const struct ua_address *source, bool stale) {
+/* MD5 only: RFC 8760 wants SHA-256 offered in a second header, but phones built on libre up to 1.x (baresip)
+ * give up at the sight of it. Credentials with SHA-256 are taken all the same, if the password is known. */
+static void challenge(struct ua *ua, nta_incoming_t *irq, const struct ua_address *source, bool stale) {
     char value[2][UA_DIGEST_CHALLENGE_LEN];
-    bool sha256 = !agent || agent->password[0]; /* a stored HA1 is an MD5 one */
-    uint32_t count =
-        ua_digest_challenge(ua->digest, ua->conf->realm, source, sha256, stale, ua_now_ms(ua), value);
 
+    ua_digest_challenge(ua->digest, ua->conf->realm, source, false, stale, ua_now_ms(ua), value);
     nta_incoming_treply(irq, SIP_401_UNAUTHORIZED, SIPTAG_WWW_AUTHENTICATE_STR(value[0]),
-                        TAG_IF(count > 1, SIPTAG_WWW_AUTHENTICATE_STR(value[1])),
                         SIPTAG_SERVER_STR(ua_product), TAG_END());
 }
 
@@ -71,7 +69,7 @@ int ua_digest_check_request(struct ua *ua, nta_incoming_t *irq, const sip_t *sip
         return -EACCES;
     }
     if (err) {
-        challenge(ua, irq, a, &source, false);
+        challenge(ua, irq, &source, false);
         return -EACCES;
     }
     struct ua_digest_secret secret = {a ? a->id : "", ua->conf->realm, a ? a->password : "", a ? a->ha1 : ""};
@@ -80,7 +78,7 @@ int ua_digest_check_request(struct ua *ua, nta_incoming_t *irq, const sip_t *sip
     case UA_DIGEST_PROVEN:
         return 0;
     case UA_DIGEST_STALE:
-        challenge(ua, irq, a, &source, true);
+        challenge(ua, irq, &source, true);
         return -EACCES;
     case UA_DIGEST_WRONG:
         break;
