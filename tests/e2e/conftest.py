@@ -78,7 +78,11 @@ def make_center(request, folder, postgres):
             cluster.create_database(name)
         center = Center(where, cluster, name, build, program, **conf)
         made.append(center)
-        return center.start() if start else center
+        if start:
+            center.start()
+        if start and cluster:
+            center.until_stored()  # the schema is there
+        return center
 
     yield make
     problems = []

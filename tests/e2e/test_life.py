@@ -84,6 +84,18 @@ def test_an_idle_daemon_ends_at_once(make_center):
     assert not os.path.exists(c.daemon.socket)
 
 
+def test_signals_while_it_ends_do_no_harm(make_center):
+    """systemctl stop after `drain now`, or twice: the end stays an orderly one."""
+    for n in range(10):
+        c = make_center(database=False)
+        c.daemon.command('drain now')
+        for _ in range(50):
+            if c.daemon.alive():
+                c.daemon.signal(signal.SIGTERM)
+                c.daemon.signal(signal.SIGHUP)
+        assert c.daemon.wait(10) == 0
+
+
 def test_an_idle_daemon_costs_nothing(make_center):
     c = make_center()
     time.sleep(1)

@@ -98,7 +98,7 @@ def test_no_common_codec_is_488(center):
     'v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 4000 foo ;\r\n',  # endless loop
     'v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\nm=audio 1 TCP/MSRP (\r\n',  # in Sofia
     'v=0\r\nm=audio 99999 RTP/AVP 0\r\n', 'hello', '\0\0\0', 'm=' * 20000,
-])
+], ids=['no audio', 'foo', 'msrp', 'port', 'hello', 'zeros', 'long'])
 def test_bad_sdp_is_refused(center, sdp):
     status = refused(center, center.caller().call('3001', sdp=sdp))
     assert status in (400, 413, 415, 488, 513)
@@ -138,7 +138,8 @@ def test_malformed_message_over_udp(center, number):
         s.sendto(MALFORMED[number], center.server)
         try:
             answer = s.recv(65536)
-            assert answer.startswith(b'SIP/2.0 4') or answer.startswith(b'SIP/2.0 5'), answer[:80]
+            refusal = answer.startswith(b'SIP/2.0 4') or answer.startswith(b'SIP/2.0 5')
+            assert refusal or b'Not Implemented' in answer, answer[:80]  # the latter to what looks like STUN
         except (TimeoutError, socket.timeout):
             pass
     at = time.monotonic()
