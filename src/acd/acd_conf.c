@@ -115,13 +115,12 @@ static void swap_agent(struct acd *acd, struct acd_agent *agent) {
         acd_agent_want(acd, agent, ACD_READY, ACD_REASON_NONE);
 }
 
-/* All lines are looked at again: who may serve them may have changed. */
-static void look_at_all(struct acd *acd) {
-    for (uint32_t line = 0; line < acd->plan.line_count; line++) {
-        acd_bit_set(acd->plan.dirty_lines, line);
+/* Queues may be gone, or nobody left who may serve them. (All lines are matched again because all able agents
+ * have joined their groups anew.) */
+static void look_at_doors(struct acd *acd) {
+    for (uint32_t line = 0; line < acd->plan.line_count; line++)
         acd_bit_set(acd->plan.door_lines, line);
-    }
-    acd->doors_dirty = acd->matching_dirty = true;
+    acd->doors_dirty = true;
 }
 
 int acd_configure(struct acd *acd, const struct acd_event *event) {
@@ -141,6 +140,6 @@ int acd_configure(struct acd *acd, const struct acd_event *event) {
     swap_calls(acd);
     for (uint32_t i = 0; i < acd->agent_count; i++)
         swap_agent(acd, acd->agent[i]);
-    look_at_all(acd);
+    look_at_doors(acd);
     return 0;
 }

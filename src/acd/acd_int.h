@@ -206,7 +206,7 @@ int acd_doors(struct acd *acd);
 /* lines: at least conf->queue_count. 0 or -ENOMEM. */
 int acd_plan_make(struct acd_plan *plan, const struct conf *conf, uint32_t lines);
 void acd_plan_free(struct acd_plan *plan);
-/* Sum of the levels above those wanted. */
+/* How well agents of the group fit: sum of their levels in the skills wanted. */
 uint32_t acd_skill_fit(const struct acd *acd, const struct acd_group *group, const struct acd_queue *queue);
 
 /* acd_match.c */

@@ -29,7 +29,7 @@ uint32_t acd_skill_fit(const struct acd *acd, const struct acd_group *group, con
     const struct conf_queue *conf = &acd->conf->queue[queue->number - 1];
     uint32_t fit = 0;
     for (uint32_t i = 0; i < conf->skill_count; i++)
-        fit += group->level[conf->skill[i].skill] - conf->skill[i].level;
+        fit += group->level[conf->skill[i].skill];
     return fit;
 }
 

@@ -80,8 +80,8 @@ static struct conf *first_conf(struct run *run) {
 /* A reload: now and then everything changes, mostly one thing; numbers stay, more may come. */
 static struct conf *changed_conf(struct run *run) {
     struct conf *conf = world_copy(run->conf);
-    if (chance(run, 20) && conf->agent_count < AUDIT_AGENTS)
-        world_grow(conf, conf->agent_count + 1, 0);
+    if (chance(run, 20) && conf->agent_count < AUDIT_AGENTS - 20)
+        world_grow(conf, conf->agent_count + (chance(run, 30) ? 1 + draw(run, 20) : 1), 0);
     if (chance(run, 10) && conf->queue_count < MOST_QUEUES)
         world_grow(conf, 0, conf->queue_count + 1);
     bool all = chance(run, 10);
@@ -289,12 +289,17 @@ static int reload(struct run *run, struct acd_event *event, struct acd_effects *
 }
 
 static int send(struct run *run, struct acd_event *event, struct acd_effects *effects) {
-    bool enters = takes_entry(run, event);
+    bool enters = takes_entry(run, event), live = false;
+    bool of_offer = event->type >= ACD_EV_OFFER_RINGING && event->type <= ACD_EV_OFFER_FAILED;
+    for (uint32_t i = 1; i <= AUDIT_AGENTS && event->offer; i++)
+        live |= run->audit->offers[i] == event->offer;
     uint32_t from = effects->count;
     int rc =
         event->type == ACD_EV_CONFIGURE ? reload(run, event, effects) : acd_step(run->acd, event, effects);
     if (event->type == ACD_EV_CALL_ENTER && rc != -ENOMEM && enters != (rc == 0))
         complain(run, event, enters ? "refused" : "should be refused");
+    if (of_offer && rc != -EINVAL && rc != -ENOMEM && live != (rc == 0))
+        complain(run, event, live ? "a live offer is refused" : "an offer that is over is taken");
     if (!rc)
         from = announce(run, event, effects, from);
     keep_books(run, event, effects, from);
