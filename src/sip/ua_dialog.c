@@ -119,7 +119,10 @@ static int take_offer(struct ua_leg *leg, const sip_t *sip, struct media_desc *o
     if (error)
         return error == -ENOTSUP ? 488 : error == -EMSGSIZE ? 413 : 400;
     memset(ours, 0, sizeof *ours);
-    return leg->ua->sink.reoffered(leg->ua->sink.ctx, leg->number, &theirs, ours) ? 488 : 0;
+    if (leg->ua->sink.reoffered(leg->ua->sink.ctx, leg->number, &theirs, ours))
+        return 488;
+    ua_leg_keep_remote(leg, &theirs);
+    return 0;
 }
 
 static int on_reinvite(struct ua_leg *leg, nta_incoming_t *irq, const sip_t *sip) {
@@ -159,8 +162,9 @@ void ua_reinvite_acked(struct ua_leg *leg, const sip_t *sip) {
         ua_leg_event(leg, UA_EV_LOST, &(struct ua_leg_input){.status = 408, .text = "no ACK"});
         return;
     }
-    if (leg->answer_in_ack && ua_leg_read_sdp(leg, sip, &theirs) == 0)
-        leg->ua->sink.reoffered(leg->ua->sink.ctx, leg->number, &theirs, &unused);
+    if (leg->answer_in_ack && ua_leg_read_sdp(leg, sip, &theirs) == 0 &&
+        leg->ua->sink.reoffered(leg->ua->sink.ctx, leg->number, &theirs, &unused) == 0)
+        ua_leg_keep_remote(leg, &theirs);
 }
 
 static int on_update(struct ua_leg *leg, nta_incoming_t *irq, const sip_t *sip) {
@@ -254,6 +258,8 @@ int ua_dialog_request(void *magic, nta_leg_t *dialog, nta_incoming_t *irq, const
         return 0;
     }
     leg->ua->count.requests_in++;
+    if (!sip->sip_to->a_tag) /* Sofia lets the rest of the dialog's name do */
+        return refuse(leg, irq, 481, NULL, NULL);
     if (method == sip_method_bye)
         return leg->state == UA_LEG_GONE ? 481 : on_bye(leg, irq, sip);
     if (leg->state > UA_LEG_UP)

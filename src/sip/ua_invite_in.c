@@ -103,6 +103,8 @@ static int read_invite(struct ua_leg *leg, const sip_t *sip, struct media_desc *
             str_copy(no->reason, sizeof no->reason, "Malformed session description");
         }
         return -EPROTO;
+    } else {
+        ua_leg_keep_remote(leg, offer);
     }
     leg->reliable_only = ua_lists((const msg_list_t *)sip->sip_require, "100rel");
     leg->peer_updates = ua_lists((const msg_list_t *)sip->sip_allow, "UPDATE");
@@ -260,11 +262,13 @@ static void first_ack(struct ua_leg *leg, const sip_t *sip) {
         return;
     }
     int error = ua_leg_read_sdp(leg, sip, &answer);
-    if (error)
+    if (error) {
         ua_leg_event(leg, UA_EV_BAD_ACK,
                      &(struct ua_leg_input){.status = 488, .text = "no usable answer in the ACK"});
-    else
-        ua_leg_event(leg, UA_EV_ACK, &(struct ua_leg_input){.media = &answer});
+        return;
+    }
+    ua_leg_keep_remote(leg, &answer);
+    ua_leg_event(leg, UA_EV_ACK, &(struct ua_leg_input){.media = &answer});
 }
 
 /* Of the INVITE or re-INVITE in leg->irq. sip NULL: given up waiting for the ACK (or PRACK). */

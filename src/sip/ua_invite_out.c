@@ -216,8 +216,7 @@ static void on_provisional(struct ua_leg *leg, nta_outgoing_t *orq, const sip_t 
             return;
         if (ua_leg_read_sdp(leg, sip, &early) == 0) {
             input.media = &early;
-            leg->remote = early;
-            leg->has_remote = true;
+            ua_leg_keep_remote(leg, &early);
         }
     }
     ua_leg_event(leg, UA_EV_PROGRESS, &input);
@@ -238,8 +237,10 @@ static void on_success(struct ua_leg *leg, nta_outgoing_t *orq, const sip_t *sip
     if (error)
         ua_leg_event(leg, UA_EV_BAD_OK,
                      &(struct ua_leg_input){.status = 488, .text = "no usable SDP answer"});
-    else
+    else {
+        ua_leg_keep_remote(leg, &answer);
         ua_leg_event(leg, UA_EV_OK, &(struct ua_leg_input){.status = 200, .media = &answer});
+    }
 }
 
 /* 422: the other side wants a longer session interval. */

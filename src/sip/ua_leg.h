@@ -95,7 +95,7 @@ struct ua_leg {
     char peer[ADDRESS_LEN]; /* host of the other side, for Contact */
 
     uint64_t sdp_id, sdp_version;
-    struct media_desc local, remote; /* remote: of an outgoing leg, the answer as first given */
+    struct media_desc local, remote; /* as in force */
     struct ua_sdp_layout *layout;    /* NULL: one stream */
 
     struct deadline session; /* in legs->sessions */
@@ -148,6 +148,7 @@ ua_leg_action ua_out_progress, ua_out_cancel, ua_out_cancel_due, ua_out_up, ua_o
 int ua_leg_write_sdp(struct ua_leg *leg, const struct media_desc *desc, char *text, size_t size);
 /* Their SDP; keeps the layout of streams. 0, -ENOENT (no body), -ENOMSG (not SDP), or ua_sdp_read()'s. */
 int ua_leg_read_sdp(struct ua_leg *leg, const sip_t *sip, struct media_desc *out);
+void ua_leg_keep_remote(struct ua_leg *leg, const struct media_desc *desc); /* once it is in force */
 /* Is the body SDP? 0: yes; -ENOENT: none; -ENOMSG: something else. */
 int ua_body_sdp(const sip_t *sip);
 /* Where in-dialog requests go when the other side's Contact cannot be reached (NAT). */

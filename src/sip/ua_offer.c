@@ -38,6 +38,11 @@ int ua_leg_read_sdp(struct ua_leg *leg, const sip_t *sip, struct media_desc *out
     return 0;
 }
 
+void ua_leg_keep_remote(struct ua_leg *leg, const struct media_desc *desc) {
+    leg->remote = *desc;
+    leg->has_remote = true;
+}
+
 int ua_leg_write_sdp(struct ua_leg *leg, const struct media_desc *desc, char *text, size_t size) {
     uint64_t version = leg->sdp_version;
     if (leg->has_local && memcmp(&leg->local, desc, sizeof *desc) != 0)

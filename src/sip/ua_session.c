@@ -119,7 +119,7 @@ static void ack_refresh(struct ua_leg *leg, nta_outgoing_t *orq, const sip_t *si
         nta_outgoing_destroy(ack);
     if (ua_leg_read_sdp(leg, sip, &theirs) == 0 && memcmp(&theirs, &leg->remote, sizeof theirs) != 0 &&
         leg->ua->sink.reoffered(leg->ua->sink.ctx, leg->number, &theirs, &unused) == 0)
-        leg->remote = theirs;
+        ua_leg_keep_remote(leg, &theirs);
 }
 
 static uint32_t glare_ms(const struct ua_leg *leg) { /* RFC 3261 14.1 */
