@@ -202,9 +202,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
 $$ SELECT CASE WHEN us > 0 THEN timestamptz 'epoch' + us * interval '1 microsecond' END $$;
 COMMENT ON FUNCTION callfloor.at IS 'Microseconds since 1970 as a time; NULL for 0.';
 
-CREATE FUNCTION callfloor.ms(from_at timestamptz, to_at timestamptz) RETURNS bigint
+CREATE FUNCTION callfloor.ms(from_at timestamptz, to_at timestamptz) RETURNS integer
 LANGUAGE sql STABLE PARALLEL SAFE AS
-$$ SELECT round(extract(epoch FROM to_at - from_at) * 1000)::bigint $$;
+$$ SELECT least(round(extract(epoch FROM to_at - from_at) * 1000), 2147483647)::integer $$;
+COMMENT ON FUNCTION callfloor.ms IS 'Milliseconds from one time to the other, at most what an integer holds (24 days).';
 
 CREATE FUNCTION callfloor.is_number(p_number text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS

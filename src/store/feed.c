@@ -44,7 +44,7 @@ struct feed {
     uint64_t retry_ms;
     struct log_limit alarm;
     uint64_t rejected, batches, retries;
-    char error[160];
+    char error[160], refusal[160]; /* the last one; of the row being set aside */
 };
 
 static void turn(struct feed *feed);
@@ -204,6 +204,7 @@ static enum verdict judge(const PGresult *result) {
 
 static void set_aside(struct feed *feed, const char *why) {
     const struct entry *e = feed->window.head;
+    str_copy(feed->refusal, sizeof feed->refusal, why);
     size_t size = e->json_size + 6 * strlen(why) + 64;
     char *text = malloc(size), *at = text;
     if (!text) {
@@ -283,7 +284,7 @@ static void on_set_aside(struct feed *feed, int err) {
         return; /* the connection was lost meanwhile, and the position is past it */
     feed->rejected++;
     feed->careful_until = 0;
-    alarm_log(feed, "row_set_aside", "a row PostgreSQL refuses is in journal/rejected/records.jsonl");
+    alarm_log(feed, "row_set_aside", feed->refusal);
     if (!store_db_is_ready(feed->db)) /* it will be refused and set aside once more */
         return;
     feed->flight = 1;

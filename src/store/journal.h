@@ -21,7 +21,7 @@ enum {
     JOURNAL_SEGMENT_BYTES = 8 << 20,
     JOURNAL_MEMORY_BYTES = 16 << 20, /* records not yet written */
     JOURNAL_READ_BYTES = 1 << 20,    /* one answer to store_journal_read() */
-    JOURNAL_SYNC_GAP_MS = 50,
+    JOURNAL_SYNC_GAP_MS = 100,
     JOURNAL_STREAM_LEN = 17,
     JOURNAL_NOTES = 16,
 };

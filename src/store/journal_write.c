@@ -102,6 +102,12 @@ static void report(struct journal *journal, int err) {
     store_journal_wake_control(journal);
 }
 
+/* Segments are deleted whole, so several must fit under the limit. */
+static uint64_t segment_limit(const struct journal *journal) {
+    uint64_t eighth = journal->max_bytes / 8;
+    return !eighth || eighth > JOURNAL_SEGMENT_BYTES ? JOURNAL_SEGMENT_BYTES : eighth;
+}
+
 /* With the lock held on entry and exit. */
 static int write_list(struct journal *journal, struct entry_list *todo) {
     struct segment *segment = TAILQ_LAST(&journal->segments, segment_list);
@@ -111,7 +117,7 @@ static int write_list(struct journal *journal, struct entry_list *todo) {
     if (journal->max_bytes && !journal->rotate &&
         journal->total_bytes >= journal->max_bytes + journal->max_bytes / 8)
         return -EDQUOT;
-    bool roll = !segment || segment->rolled || segment->bytes >= JOURNAL_SEGMENT_BYTES;
+    bool roll = !segment || segment->rolled || segment->bytes >= segment_limit(journal);
     uint64_t offset = roll ? 0 : segment->bytes;
     pthread_mutex_unlock(&journal->lock);
     if (roll)
