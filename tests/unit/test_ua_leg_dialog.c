@@ -304,7 +304,8 @@ static void we_refresh_by_update(void **state) {
 
 static void we_refresh_by_reinvite(void **state) {
     struct dialog d;
-    char invite[MESSAGE];
+    char invite[MESSAGE], headers[256];
+    snprintf(headers, sizeof headers, "%sSession-Expires: 90;refresher=uac\r\n", peer_contact());
     answered_with_us_refreshing(&d, "Allow: INVITE, BYE\r\n");
     expect("INVITE sip:peer@");
     snprintf(invite, sizeof invite, "%s", world.last);
@@ -318,12 +319,12 @@ static void we_refresh_by_reinvite(void **state) {
     expect("ACK ");
     advance(4000);
     expect("INVITE ");
-    respond(world.last, "200 OK", NULL, peer_contact(), sdp_plain);
+    respond(world.last, "200 OK", NULL, headers, sdp_plain);
     expect("ACK sip:phone@"); /* its Contact has moved */
     expect_no_event();        /* but the media has not */
     advance(45250);
     expect("INVITE ");
-    respond(world.last, "200 OK", NULL, peer_contact(), sdp_hold);
+    respond(world.last, "200 OK", NULL, headers, sdp_hold);
     expect("ACK ");
     expect_event("reoffered 1 direction=1");
     hang_up(&d);
