@@ -46,7 +46,7 @@ static void on_signal(evutil_socket_t number, short what, void *arg) {
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg) {
-    daemon_notify_status(arg);
+    daemon_notify_tick(arg);
 }
 
 static uint64_t floor_hook(void *arg, uint64_t now_ms) {
@@ -99,7 +99,7 @@ static int start_signals(struct daemon *d) {
     d->tick = event_new(loop_base(d->loop), -1, EV_PERSIST, on_tick, d);
     if (!d->tick || event_add(d->tick, &second))
         return -ENOMEM;
-    return daemon_watchdog_start(d);
+    return daemon_notify_start(d);
 }
 
 static int create_parts(struct daemon *d) {
@@ -153,6 +153,7 @@ static int start_parts(struct daemon *d) {
 int daemon_start(struct daemon *d, struct conf *conf) {
     sigset_t set, before;
     d->conf = conf;
+    d->notify_fd = -1;
     daemon_raise_limits(conf);
     int err = make_state_dir(conf->state_dir);
     if (err)
@@ -190,12 +191,13 @@ void daemon_end(struct daemon *d) {
     if (d->phase == PHASE_OVER)
         state_save_all(d->state, d->conf, d->floor, d->ua, loop_now_ms());
     for (size_t i = 0; i < ARRAY_LEN(d->signals); i++)
-        if (d->signals[i])
+        if (d->signals[i]) {
             event_free(d->signals[i]);
+            signal(handled[i], SIG_IGN); /* it ends already, in good order */
+        }
     if (d->tick)
         event_free(d->tick);
-    if (d->watchdog)
-        event_free(d->watchdog);
+    daemon_notify_end(d);
     console_destroy(d->console);
     ua_destroy(d->ua);
     media_destroy(d->media);

@@ -34,8 +34,9 @@ struct daemon {
     struct event *signals[3], *tick, *watchdog;
     enum phase phase;
     uint64_t phase_until_ms; /* of DRAINING, ENDING, FLUSHING */
-    uint64_t status_ms;      /* when systemd was last told */
-    char status[160];
+    int notify_fd;           /* to systemd; -1 = none */
+    char status[160];        /* as systemd was last told */
+    char untold[80];         /* what it could not be told yet */
 };
 
 /* Everything up to "ready". conf is taken over. 0, or a negative errno, logged. */
@@ -59,15 +60,15 @@ void daemon_raise_limits(const struct conf *conf);
 /* The one line a failed start leaves. */
 int daemon_failed(int err, const char *what, const char *name);
 
-/* ---- systemd; all do nothing outside of it ---- */
+/* ---- systemd; all do nothing outside of it, and none waits ---- */
 
+/* Opens the way to systemd and pings its watchdog from the loop, at half its interval. */
+int daemon_notify_start(struct daemon *d);
+void daemon_notify_end(struct daemon *d);
 void daemon_notify_ready(struct daemon *d);
-void daemon_notify_reloading(void);
-void daemon_notify_stopping(void);
-/* What `systemctl status` shows, at most once a second unless something changed; while stopping it also asks
- * for more time. */
-void daemon_notify_status(struct daemon *d);
-/* Pings the watchdog from the loop at half its interval. */
-int daemon_watchdog_start(struct daemon *d);
+void daemon_notify_reloading(struct daemon *d);
+void daemon_notify_stopping(struct daemon *d);
+/* Once a second: what `systemctl status` shows; while stopping, a request for more time. */
+void daemon_notify_tick(struct daemon *d);
 
 #endif

@@ -79,7 +79,7 @@ int daemon_reload(struct daemon *d, char *message, size_t size) {
         add(&answer, "not while stopping");
         return -EPROTO;
     }
-    daemon_notify_reloading();
+    daemon_notify_reloading(d);
     int err = conf_load(&conf, d->conf->path, d->conf, on_problem, &answer);
     if (err) {
         log_error("daemon", "event=reload_refused problems=%u file=%s", answer.problems,

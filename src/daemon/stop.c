@@ -17,13 +17,11 @@ static void enter(struct daemon *d, enum phase phase, uint64_t limit_ms) {
         floor_drain(d->floor, phase == PHASE_ENDING);
     if (phase == PHASE_OVER)
         loop_stop(d->loop);
-    d->status[0] = 0;
-    daemon_notify_status(d);
 }
 
 void daemon_stop(struct daemon *d, bool now) {
     if (d->phase == PHASE_RUNNING)
-        daemon_notify_stopping();
+        daemon_notify_stopping(d);
     if (now && d->phase < PHASE_ENDING)
         enter(d, PHASE_ENDING, END_MS);
     else if (!now && d->phase == PHASE_RUNNING)
