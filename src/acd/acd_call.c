@@ -122,9 +122,10 @@ void acd_call_reorder(struct acd *acd, struct acd_call *call) {
 }
 
 void acd_call_free_all(struct acd *acd) {
-    struct acd_call *call, *next;
-    HASH_ITER (hh, acd->calls, call, next) {
-        HASH_DEL(acd->calls, call);
+    struct acd_call *call = acd->calls, *next;
+    HASH_CLEAR(hh, acd->calls); /* the table; the calls stay chained */
+    for (; call; call = next) {
+        next = call->hh.next;
         free(call);
     }
     for (call = acd->free_calls; call; call = next) {

@@ -9,7 +9,7 @@
 static int grow_agents(struct acd *acd, uint32_t count) {
     if (count <= acd->agent_count)
         return 0;
-    struct acd_agent **table = acd_grow(acd->agent, count * sizeof *table);
+    struct acd_agent **table = acd_grow(acd->agent, count * sizeof(void *));
     if (!table)
         return -ENOMEM;
     acd->agent = table;
@@ -29,7 +29,7 @@ static int grow_agents(struct acd *acd, uint32_t count) {
 static int grow_queues(struct acd *acd, uint32_t count) {
     if (count <= acd->queue_count)
         return 0;
-    struct acd_queue **table = acd_grow(acd->queue, count * sizeof *table);
+    struct acd_queue **table = acd_grow(acd->queue, count * sizeof(void *));
     if (!table)
         return -ENOMEM;
     acd->queue = table;
@@ -86,11 +86,9 @@ static void swap_queues(struct acd *acd) {
 
 /* Places and turns by the new priorities; the bits of the new plan follow. */
 static void swap_calls(struct acd *acd) {
-    struct acd_call *call, *next;
-    HASH_ITER (hh, acd->calls, call, next) {
+    for (struct acd_call *call = acd->calls; call; call = call->hh.next)
         if (call->state != ACD_CALL_TALKING)
             acd_call_reorder(acd, call);
-    }
 }
 
 static void swap_agent(struct acd *acd, struct acd_agent *agent) {
@@ -103,7 +101,7 @@ static void swap_agent(struct acd *acd, struct acd_agent *agent) {
     agent->met = true;
     acd_agent_join_group(acd, agent,
                          agent->removed ? NULL : &acd->plan.group[acd->plan.group_of[agent->id - 1]]);
-    if (agent->removed) {
+    if (!conf || conf->removed) {
         if (agent->presence != ACD_LOGGED_OUT)
             acd_agent_log_out(acd, agent);
         if (agent->activity == ACD_WRAPUP)

@@ -104,7 +104,7 @@ void acd_each_waiting(const struct acd *acd, uint32_t number, each_fn *fn, void 
             each_of(queue, fn, arg);
         return;
     }
-    const struct acd_node **head = acd_alloc(acd->queue_count * sizeof *head);
+    const struct acd_node **head = acd_alloc(acd->queue_count * sizeof(void *));
     if (head)
         each_of_all(acd, head, fn, arg);
     else /* better in another order than not at all */
