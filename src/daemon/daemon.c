@@ -135,6 +135,8 @@ static int create_parts(struct daemon *d) {
     struct console_daemon self = {d, on_console_reload, on_console_drain};
     if ((err = console_create(&d->console, d->loop, d->floor, conf, &self)))
         return daemon_failed(err, "console", conf->path);
+    if ((err = web_create(&d->web, d->loop, d->floor, d->console, conf)))
+        return daemon_failed(err, "web", conf->path);
     return 0;
 }
 
@@ -147,7 +149,9 @@ static int start_parts(struct daemon *d) {
     store_start(d->store, &store);
     media_start(d->media, &media);
     int err = ua_start(d->ua, &ua);
-    return err ? err : console_start(d->console);
+    if (!err)
+        err = console_start(d->console);
+    return err ? err : web_start(d->web);
 }
 
 int daemon_start(struct daemon *d, struct conf *conf) {
@@ -198,6 +202,7 @@ void daemon_end(struct daemon *d) {
     if (d->tick)
         event_free(d->tick);
     daemon_notify_end(d);
+    web_destroy(d->web);
     console_destroy(d->console);
     ua_destroy(d->ua);
     media_destroy(d->media);

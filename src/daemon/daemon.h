@@ -9,6 +9,7 @@
 #include "callfloor/media.h"
 #include "callfloor/sip.h"
 #include "callfloor/store.h"
+#include "callfloor/web.h"
 #include "daemon/state.h"
 
 struct event;
@@ -30,6 +31,7 @@ struct daemon {
     struct ua *ua;
     struct floor *floor;
     struct console *console;
+    struct web *web;
     struct state *state; /* what outlives a restart */
     struct event *signals[3], *tick, *watchdog;
     enum phase phase;

@@ -51,10 +51,9 @@ static int swap(struct daemon *d, struct conf *conf) {
         const char *part;
         int err;
     } parts[] = {
-        {"sip", ua_reload(d->ua, conf)},
-        {"media", media_reload(d->media, conf)},
-        {"store", store_reload(d->store, conf)},
-        {"console", console_reload(d->console, conf)},
+        {"sip", ua_reload(d->ua, conf)},         {"media", media_reload(d->media, conf)},
+        {"store", store_reload(d->store, conf)}, {"console", console_reload(d->console, conf)},
+        {"web", web_reload(d->web, conf)},
     };
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         if (parts[i].err) {
