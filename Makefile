@@ -46,6 +46,7 @@ libs_of = $(addprefix $(BUILD)/lib/,$(addsuffix .a,$(1)))
 
 PROGRAMS := $(BUILD)/callfloord $(BUILD)/callfloorctl $(BUILD)/callfloor-sim
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
 .PHONY: all help deps test unit e2e demo bench lint format install uninstall clean prompts docs
@@ -92,6 +93,10 @@ $(BUILD)/tests/%: tests/unit/%.c $$(call libs_of,$$(call test_libs,tests/unit/$$
 	@mkdir -p $(@D)
 	$(if $(V),,@)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -MT $@ $(ALL_LDFLAGS) -rdynamic -o $@ $< \
 	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(shell pkg-config --libs cmocka) $(ALL_LIBS)
+$(BUILD)/bench/%: tests/bench/%.c $$(call libs_of,$$(call test_libs,tests/bench/$$*.c))
+	@mkdir -p $(@D)
+	$(if $(V),,@)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -MT $@ $(ALL_LDFLAGS) -rdynamic -o $@ $< \
+	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(ALL_LIBS)
 $(BUILD)/tools/%: tests/tools/%.c
 	@mkdir -p $(@D)
 	$(if $(V),,@)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -MT $@ $(ALL_LDFLAGS) -o $@ $< $(ALL_LIBS)
@@ -124,7 +129,7 @@ demo: deps
 	@$(PYTHON) tests/demo/demo.py --build $(BUILD) $(if $(KEEP),--keep)
 
 bench: deps
-	@$(MAKE) --no-print-directory -j2 all $(TOOLS)
+	@$(MAKE) --no-print-directory -j2 all $(TOOLS) $(BENCHES)
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD)
 
 lint: deps

@@ -205,6 +205,11 @@ static bool step(struct world *w, uint64_t until_us) {
     return !w->broken;
 }
 
+static void gone_home(void *arg, const struct floor_agent_view *agent) {
+    if (agent->acd.presence != ACD_LOGGED_OUT || agent->acd.activity != ACD_IDLE)
+        world_broken(arg, "an agent is not logged out and idle after everybody went home");
+}
+
 void world_run(struct world *w, struct world_result *result) {
     uint64_t start_us = w->now_us, open, total;
     traffic_start(w);
@@ -219,6 +224,8 @@ void world_run(struct world *w, struct world_result *result) {
         world_broken(w, "calls are left after everybody went home");
     if (!w->broken && w->ports_in_use)
         world_broken(w, "media legs are left after everybody went home");
+    if (!w->broken)
+        floor_each_agent(w->floor, gone_home, w);
     open = fake_store_open_rows(w, &total);
     if (!w->broken && open) {
         char text[80];
