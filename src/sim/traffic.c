@@ -232,7 +232,8 @@ static void ends_wrapup(struct world *w, uint64_t agent, uint64_t unused) {
 }
 
 static void logs_in(struct world *w, uint64_t agent, uint64_t unused) {
-    (void)floor_agent_login(w->floor, w->conf->agent[agent - 1].id, true, "sim");
+    if (!w->closing)
+        (void)floor_agent_login(w->floor, w->conf->agent[agent - 1].id, true, "sim");
 }
 
 static void reloads(struct world *w, uint64_t a, uint64_t b) {
