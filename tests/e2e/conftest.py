@@ -49,11 +49,19 @@ def postgres():
 
 
 @pytest.fixture
-def own_postgres():
-    """A cluster of the test's own, which it may stop and freeze."""
-    server = Postgres().start()
-    yield server
-    server.destroy()
+def servers():
+    """Clusters of the test's own; they outlive its daemons."""
+    made = []
+    yield made
+    for server in made:
+        server.destroy()
+
+
+@pytest.fixture
+def own_postgres(servers):
+    """A cluster the test may stop and freeze."""
+    servers.append(Postgres().start())
+    return servers[0]
 
 
 @pytest.fixture
@@ -65,7 +73,7 @@ def folder():
 
 
 @pytest.fixture
-def make_center(request, folder, postgres):
+def make_center(request, folder, postgres, servers):
     """Call it with sections of the configuration; returns a started Center."""
     made = request.node.centers = []
 
@@ -78,6 +86,8 @@ def make_center(request, folder, postgres):
             cluster.create_database(name)
         center = Center(where, cluster, name, build, program, **conf)
         made.append(center)
+        if cluster and cluster is not postgres:
+            center.daemon.allow_error('store event=db_down')
         if start:
             center.start()
         if start and cluster:
@@ -92,8 +102,8 @@ def make_center(request, folder, postgres):
                 problems += finish(center)
         finally:
             center.close()
-            if center.postgres and center.postgres.process is not None or center.postgres is postgres:
-                center.postgres.drop_database(center.database)
+            if center.postgres is postgres:
+                postgres.drop_database(center.database)
     assert not problems, '\n'.join(problems)
 
 

@@ -171,12 +171,20 @@ class Daemon:
         try:
             status = self.process.wait(timeout)
         except subprocess.TimeoutExpired:
+            status = 'none: it had to be killed after %.0f s\n%s' % (timeout, self.stacks())
             self.process.kill()
             self.process.wait()
-            status = 'none: it had to be killed after %.0f s' % timeout
         self._close()
         self.check_log()
         assert status == 0, 'callfloord ended with status %s:\n%s' % (status, self.log()[-3000:])
+
+    def stacks(self):
+        """Where all threads are, when there is a gdb."""
+        if not shutil.which('gdb'):
+            return '(no gdb, no stacks)'
+        r = subprocess.run(['gdb', '-p', str(self.pid), '-batch', '-ex', 'thread apply all bt 12'], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        return '\n'.join(line for line in r.stdout.splitlines() if line.startswith(('#', 'Thread')))
 
     def destroy(self):
         if self.process is not None and self.process.poll() is None:

@@ -603,7 +603,7 @@ class Phone:
                 self.sock.sendto(data, self.server)
                 return
             if self.stream is None:
-                stream = socket.create_connection(self.server, 5)
+                stream = socket.create_connection(self.server, 5, (self.address, 0))
                 self._adopt(stream)
             self.stream.sendall(data)
 

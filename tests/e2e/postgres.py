@@ -152,7 +152,7 @@ class Postgres:
 
     def rows(self, database, sql):
         """Rows of a query as dictionaries."""
-        text = self.psql(database, 'SELECT coalesce(json_agg(t), \'[]\') FROM (%s) t' % sql.rstrip('; \n'), '-At')
+        text = self.psql(database, 'SELECT coalesce(json_agg(one_row), \'[]\') FROM (%s) one_row' % sql.rstrip('; \n'), '-At')
         return json.loads(text)
 
     def value(self, database, sql):

@@ -238,8 +238,8 @@ def test_call_hangup(center):
 def test_log_level(center):
     center.daemon.command('log level sip debug')
     since = len(center.daemon.log())
-    center.caller().request('OPTIONS')
-    center.daemon.wait_log(' debug sip ', since=since)
+    center.agent(1001)
+    center.daemon.wait_log(' debug sip .*agent="1001"', since=since)
     center.daemon.command('log level sip info')
     assert center.daemon.command('log level nonsense debug', check=False).returncode != 0
     assert center.daemon.command('log level sip shouting', check=False).returncode != 0

@@ -14,9 +14,11 @@ def by_caller(c):
 
 def test_kill_in_mid_call(make_center):
     c = make_center(queues=[queue('sales', wrapup_ms=60000), queue('support', ring_ms=60000)],
-                    agents=[agent(1001, 'sales'), agent(1002, 'sales'), agent(1003, 'support')])
+                    agents=[agent(1001, 'sales'), agent(1002, 'sales'), agent(1003, 'support'), agent(1004, 'support')])
     first, second, third = c.agent(1001), c.agent(1002), c.agent(1003, answer_after=None)
-    c.until(lambda: all(a['activity'] == 'idle' for a in c.show('agents')), what='three idle agents')
+    c.agent(1004)
+    c.daemon.command('agent pause 1004 lunch')
+    c.until(lambda: all(a['activity'] == 'idle' for a in c.show('agents')), what='idle agents')
     done = c.caller('100', tone=0).call('3001').wait('up')  # handled, its agent in wrap-up
     c.until(lambda: any(a['activity'] == 'talking' for a in c.show('agents')), what='a talk')
     done.bye()
@@ -28,7 +30,6 @@ def test_kill_in_mid_call(make_center):
     c.caller('103', tone=0).call('3001').wait('up')  # waiting
     c.caller('104', tone=0).call('3000').wait('up')  # in the menu
     c.until(lambda: c.queue_row('sales')['waiting'] == 1, what='a waiting call')
-    c.daemon.command('agent pause 1003 lunch')
     time.sleep(0.3)
     c.daemon.kill()
     killed_at = time.time()
@@ -51,12 +52,13 @@ def test_kill_in_mid_call(make_center):
     for table, column in (('contact', 'end_at'), ('visit', 'leave_at'), ('offer', 'end_at'), ('handle', 'end_at'),
                           ('agent_state', 'end_at')):
         still_open = c.sql('SELECT count(*) AS n FROM callfloor.%s WHERE %s IS NULL' % (table, column))[0]['n']
-        assert still_open == (3 if table == 'agent_state' else 0), table  # the states since the restart
+        assert still_open == (4 if table == 'agent_state' else 0), table  # the states since the restart
     cut = c.sql("SELECT extract(epoch FROM end_at) AS t FROM callfloor.contact WHERE result = 'cut'")
     assert all(killed_at - 10 < x['t'] < killed_at + 0.5 for x in cut)  # when it was last alive, not when it came back
 
     # Nobody is stuck: presence as before, and the next caller is served.
-    assert c.agent_row(1003)['presence'] == 'not_ready'
+    assert (c.agent_row(1004)['presence'], c.agent_row(1004)['reason']) == ('not_ready', 'lunch')
+    assert c.agent_row(1003)['presence'] == 'ready'
     first.register()
     second.register()
     c.until_agent(1001, 'ready', 'idle')
