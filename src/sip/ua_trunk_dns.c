@@ -30,6 +30,28 @@ static struct evdns_base *resolver(struct ua *ua) {
     return all->dns;
 }
 
+/* Can we send to this family? A listener on "::" serves both. */
+static bool is_served(const struct ua *ua, const struct ua_address *address) {
+    static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    bool v4 = !memcmp(address->byte, v4_prefix, sizeof v4_prefix);
+    for (uint32_t i = 0; i < ua->conf->listen_count; i++)
+        if ((strchr(ua->conf->listen[i].address, ':') == NULL) == v4 ||
+            !strcmp(ua->conf->listen[i].address, "::"))
+            return true;
+    return false;
+}
+
+/* Those we can send to first: [0] is where probes and registrations go. The order is kept otherwise. */
+static void prefer_served(const struct ua *ua, struct ua_address *address, uint32_t count) {
+    struct ua_address sorted[UA_TRUNK_ADDRESSES];
+    uint32_t n = 0;
+    for (int served = 1; served >= 0; served--)
+        for (uint32_t i = 0; i < count; i++)
+            if (is_served(ua, &address[i]) == (bool)served)
+                sorted[n++] = address[i];
+    memcpy(address, sorted, n * sizeof *sorted);
+}
+
 /* Returns how many numeric addresses the answer has, at most UA_TRUNK_ADDRESSES. */
 static uint32_t take_addresses(const struct evutil_addrinfo *answer, struct ua_address *out) {
     uint32_t count = 0;
@@ -60,6 +82,7 @@ static void learn(struct ua_trunk *trunk, struct ua_trunk_peer *peer, int err,
                      log_value(peer->name), log_value(evutil_gai_strerror(err)));
         }
     } else {
+        prefer_served(trunk->ua, address, count);
         peer->lookup_failures = 0;
         if (count != peer->address_count || memcmp(address, peer->address, count * sizeof *address)) {
             ua_address_host(&address[0], text, sizeof text);
