@@ -40,7 +40,7 @@ struct media {
     uint32_t capacity, legs, free_count, closes_owed;
     uint32_t *free_slot;
     uint32_t *slot_of; /* by slot_index() of the floor's number: our slot + 1 */
-    STAILQ_HEAD(, waiting) backlog;
+    STAILQ_HEAD(waiting_list, waiting) backlog;
     bool priority_told;
 };
 

@@ -31,7 +31,7 @@ void engine_connect(struct engine *e, struct leg *leg) {
 
 void engine_disconnect(struct leg *leg) {
     struct sockaddr none = {.sa_family = AF_UNSPEC};
-    connect(leg->rtp_fd, &none, sizeof none); /* the port stays bound */
+    (void)connect(leg->rtp_fd, &none, sizeof none); /* the port stays bound */
     leg->connected = false;
 }
 

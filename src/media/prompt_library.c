@@ -48,13 +48,15 @@ int prompt_library_create(struct prompt_library **libp) {
 }
 
 void prompt_library_destroy(struct prompt_library *lib) {
-    struct entry *e, *next;
     if (!lib)
         return;
-    HASH_ITER (hh, lib->by_name, e, next) {
-        HASH_DEL(lib->by_name, e);
+    struct entry *e = lib->by_name;
+    HASH_CLEAR(hh, lib->by_name); /* the table; the entries are ours */
+    while (e) {
+        struct entry *next = e->hh.next;
         prompt_free(e->prompt);
         free(e);
+        e = next;
     }
     free(lib);
 }
@@ -101,13 +103,12 @@ static struct prompt_job *scan_file(struct prompt_library *lib, const char *path
 
 int prompt_library_scan(struct prompt_library *lib, const char *folder, struct prompt_job **jobs) {
     char path[PATH_MAX], name[NAME_MAX + 1];
-    struct entry *e, *next;
     struct dirent *d;
     DIR *dir = opendir(folder);
     *jobs = NULL;
     if (!dir)
         return -errno;
-    HASH_ITER (hh, lib->by_name, e, next)
+    for (struct entry *e = lib->by_name; e; e = e->hh.next)
         e->seen = false;
     while ((d = readdir(dir))) {
         size_t length = strlen(d->d_name);
@@ -125,7 +126,7 @@ int prompt_library_scan(struct prompt_library *lib, const char *folder, struct p
         }
     }
     closedir(dir);
-    HASH_ITER (hh, lib->by_name, e, next)
+    for (struct entry *e = lib->by_name; e; e = e->hh.next)
         if (!e->seen)
             e->prompt = NULL; /* the audio belongs to the media thread from the next set on */
     return 0;
@@ -177,12 +178,11 @@ void prompt_library_take(struct prompt_library *lib, struct prompt_job *jobs) {
 }
 
 struct prompt_set *prompt_library_set(const struct prompt_library *lib) {
-    struct entry *e, *next;
     struct prompt_set *set = calloc(1, sizeof *set + (lib->last_number + 1) * sizeof(struct prompt *));
     if (!set)
         return NULL;
     set->count = lib->last_number;
-    HASH_ITER (hh, lib->by_name, e, next)
+    for (const struct entry *e = lib->by_name; e; e = e->hh.next)
         set->prompt[e->number] = e->prompt;
     return set;
 }
