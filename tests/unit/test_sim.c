@@ -74,7 +74,7 @@ static void test_rough_half_hours(void **state) {
 
 static void test_everybody_calls_at_once(void **state) {
     struct scenario scenario = rough;
-    scenario.day_ms = 240000;
+    scenario.day_ms = 600000;
     scenario.calls = 2500; /* 50 agents, more calls than max_calls allows */
     scenario.patience_mean_ms = 600000;
     struct world_result r = run(&scenario, 3);
