@@ -175,11 +175,12 @@ static unsigned cseq(void) {
 }
 /* Time goes on until the next REGISTER comes; how long it took, or UINT32_MAX. */
 static uint32_t until_register(uint32_t most_ms) {
-    for (uint32_t done = 0; done < most_ms; done += 1000) {
+    uint32_t step_ms = most_ms / 200;
+    for (uint32_t done = 0; done < most_ms; done += step_ms) {
         while (receive_once())
             if (!is_repeated() && !strncmp(world.last, "REGISTER", 8))
                 return done;
-        ua_clock_ahead_ms += 1000;
+        ua_clock_ahead_ms += step_ms;
         turn_loop(1);
     }
     return UINT32_MAX;
