@@ -42,7 +42,7 @@ uint64_t console_login(struct console *console, const char *source, const char *
 void console_login_cancel(struct console *console, uint64_t ticket); /* done does not follow any more */
 /* Milliseconds for which the source is locked out after failures, 0 = may try. */
 uint64_t console_login_locked_ms(const struct console *console, const char *source);
-/* True when this very password was right within the last minute. Costs an HMAC. */
+/* True when this very password was right within the last five minutes. Costs an HMAC. */
 bool console_login_remembered(struct console *console, const char *user, const char *password, bool *admin);
 
 #endif

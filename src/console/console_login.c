@@ -18,7 +18,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { HASH_MAX = CRYPT_OUTPUT_SIZE, REMEMBERED = 64, REMEMBER_MS = 60000, MAC_LEN = 32 };
+enum { HASH_MAX = CRYPT_OUTPUT_SIZE, REMEMBERED = 64, REMEMBER_MS = 300000, MAC_LEN = 32 };
 
 /* Travels to the thread and back. */
 struct job {

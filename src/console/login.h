@@ -2,7 +2,7 @@
  *
  * login: passwords against the users of the configuration. Hashing costs tens of milliseconds on purpose,
  * so a thread of its own does it; an unknown user costs the same as a wrong password. Whoever fails often is
- * locked out by source address (guard). A password that was right is remembered for a minute as an HMAC
+ * locked out by source address (guard). A password that was right is remembered for five minutes as an HMAC
  * under a key of this process, for clients that send it with each request.
  */
 #ifndef CALLFLOOR_CONSOLE_LOGIN_H
