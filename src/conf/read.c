@@ -155,7 +155,7 @@ static void default_names(struct reader *reader, const struct conf_option *o, vo
     const char *from = o->fallback, *to;
     char name[NAME_LEN], **names;
     uint32_t count = 0;
-    if (!strchr(from, '"'))
+    if (!from || !strchr(from, '"'))
         return;
     if (!(names = calloc(o->max, sizeof *names))) {
         reader->no_memory = true;

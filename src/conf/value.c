@@ -312,7 +312,7 @@ static void read_text(struct reader *reader, const struct conf_option *option, c
     }
     t.value = expand(reader, t.value, room, sizeof room);
     length = t.value ? strlen(t.value) : SIZE_MAX;
-    if (length > option->max && bounded) {
+    if (!t.value || (length > option->max && bounded)) {
         conf_problem(reader, setting, "too long (expected at most %llu bytes)",
                      (unsigned long long)option->max);
         return;

@@ -27,8 +27,8 @@ check() { # NAME COMMAND...: good when it succeeds and says nothing
     fi
 }
 
-sources() { # what git knows and what is new, but not ignored
-    git ls-files -co --exclude-standard -- "$@" | sort -u | while read -r f; do [ ! -e "$f" ] || echo "$f"; done
+sources() { # what git knows and is still there
+    git ls-files -- "$@" | while read -r f; do [ ! -e "$f" ] || echo "$f"; done
 }
 
 format() { sources '*.c' '*.h' | xargs -r clang-format --dry-run -Werror; }
@@ -63,16 +63,15 @@ flags() { # the compiler's flags, as the Makefile has them
 }
 static_cppcheck() {
     cppcheck --quiet --enable=warning,portability --std=c11 --inline-suppr --error-exitcode=1 -j 2 \
-        --suppressions-list=$here/cppcheck.txt --library=posix -D_GNU_SOURCE -DCALLFLOOR_VERSION='"x"' \
+        --suppressions-list=$here/cppcheck.txt --library=posix --library=$here/cppcheck.cfg -D_GNU_SOURCE -DCALLFLOOR_VERSION='"x"' \
         -Iinclude -Isrc src
 }
 
 static_tidy() {
-    eval "printf '%s\n' $(flags)" | grep -vE '^(-W|-O|-g|-f|-pie)' >"$temporary/flags"
-    mapfile -t flag <"$temporary/flags"
-    sources 'src/*.c' | xargs -r -P 2 -I{} clang-tidy --quiet {} -- "${flag[@]}" 2>"$temporary/tidy"
-    grep 'error:' "$temporary/tidy"
-    true
+    flags | tr ' ' '\n' | grep -vE '^(-W|-O|-g|-f|-pie|-D(CALLFLOOR|_FORTIFY))' >"$temporary/flags"
+    echo '-DCALLFLOOR_VERSION="x"' >>"$temporary/flags"
+    sources 'src/*.c' | xargs -r -P 2 -n 6 "$here/tidy.sh" "$temporary/flags" >"$temporary/tidy" 2>&1
+    $here/tidy_findings.py <"$temporary/tidy"
 }
 
 check format format
