@@ -125,6 +125,13 @@ static int take_offer(struct ua_leg *leg, const sip_t *sip, struct media_desc *o
     return 0;
 }
 
+static void moved(struct ua_leg *leg, nta_incoming_t *irq, const sip_t *sip) {
+    struct sockaddr_storage from;
+    ua_leg_learn_target(leg, sip, false);
+    if (ua_source(leg->ua, irq, &from) == 0)
+        ua_leg_learn_route(leg, sip, (const struct sockaddr *)&from);
+}
+
 static int on_reinvite(struct ua_leg *leg, nta_incoming_t *irq, const sip_t *sip) {
     struct media_desc ours = leg->local;
     int status = check_offer(leg, irq, sip, true);
@@ -135,7 +142,7 @@ static int on_reinvite(struct ua_leg *leg, nta_incoming_t *irq, const sip_t *sip
         return refuse_offer(leg, irq, sip, status);
     if (delayed)
         ours.direction = MEDIA_SENDRECV; /* an offer of ours: whoever was on hold may come back */
-    ua_leg_learn_target(leg, sip, false);
+    moved(leg, irq, sip);
     ua_session_from_request(leg, sip);
     if (leg->state != UA_LEG_UP) /* the floor ended the leg while being asked */
         return refuse(leg, irq, 487, NULL, NULL);
@@ -175,7 +182,7 @@ static int on_update(struct ua_leg *leg, nta_incoming_t *irq, const sip_t *sip) 
         status = take_offer(leg, sip, &ours);
     if (status)
         return refuse_offer(leg, irq, sip, status);
-    ua_leg_learn_target(leg, sip, false);
+    moved(leg, irq, sip);
     ua_session_from_request(leg, sip);
     if (accept_offer(leg, irq, offers ? &ours : NULL) < 0)
         return refuse(leg, irq, 500, NULL, NULL);

@@ -79,14 +79,15 @@ static int read_numbers(const struct ua_leg *leg, const sip_t *sip, char *called
 }
 
 static int make_dialog(struct ua_leg *leg, const sip_t *sip) {
-    sip_contact_t target[1];
-    *target = *sip->sip_contact;
+    struct sockaddr_storage from;
     leg->dialog = nta_leg_tcreate(leg->ua->agent, ua_dialog_request, leg, SIPTAG_CALL_ID(sip->sip_call_id),
                                   SIPTAG_FROM(sip->sip_to), SIPTAG_TO(sip->sip_from),
                                   NTATAG_REMOTE_CSEQ(sip->sip_cseq->cs_seq), TAG_END());
     if (!leg->dialog || !nta_leg_tag(leg->dialog, nta_incoming_tag(leg->irq, NULL)))
         return -ENOMEM;
     ua_leg_learn_target(leg, sip, true);
+    if (ua_source(leg->ua, leg->irq, &from) == 0)
+        ua_leg_learn_route(leg, sip, (const struct sockaddr *)&from);
     return 0;
 }
 
@@ -156,7 +157,6 @@ void ua_invited(struct ua *ua, nta_incoming_t *irq, const sip_t *sip, uint32_t t
     leg->irq = irq;
     leg->tcp = sip->sip_via->v_protocol && strcasestr(sip->sip_via->v_protocol, "TCP");
     ua_sockaddr_host(from, leg->peer, sizeof leg->peer);
-    ua_leg_learn_route(leg, sip, from);
     nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
     uint32_t number = ask_floor(leg, sip, &no);
     if (!number) {

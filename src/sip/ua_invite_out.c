@@ -174,14 +174,9 @@ static int follow_branch(struct ua_leg *leg, const sip_t *sip) {
 }
 
 static void learn_route(struct ua_leg *leg, nta_outgoing_t *orq, const sip_t *sip) {
-    msg_t *msg = nta_outgoing_getresponse(orq);
-    if (!msg)
-        return;
     struct sockaddr_storage from;
-    memset(&from, 0, sizeof from);
-    memcpy(&from, &msg_addr(msg)->su_sa, sizeof(su_sockaddr_t));
-    ua_leg_learn_route(leg, sip, (const struct sockaddr *)&from);
-    msg_destroy(msg);
+    if (ua_response_source(orq, &from) == 0)
+        ua_leg_learn_route(leg, sip, (const struct sockaddr *)&from);
 }
 
 static void prack(struct ua_leg *leg, const sip_t *sip) {

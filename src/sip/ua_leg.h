@@ -154,6 +154,7 @@ int ua_body_sdp(const sip_t *sip);
 /* Where in-dialog requests go when the other side's Contact cannot be reached (NAT). */
 const url_string_t *ua_leg_route(const struct ua_leg *leg);
 void ua_leg_learn_route(struct ua_leg *leg, const sip_t *sip, const struct sockaddr *from);
+int ua_response_source(nta_outgoing_t *orq, struct sockaddr_storage *from); /* of its last response */
 /* Takes Contact and Record-Route of a message of theirs into the dialog. */
 void ua_leg_learn_target(struct ua_leg *leg, const sip_t *sip, bool initial);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What both kinds of legs keep of the other side: its SDP, its Contact, the way to it. */
+#include "sip/ua_address.h"
 #include "sip/ua_leg.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,32 +58,41 @@ int ua_leg_write_sdp(struct ua_leg *leg, const struct media_desc *desc, char *te
 
 /* ---- the way to the other side ---- */
 
+int ua_response_source(nta_outgoing_t *orq, struct sockaddr_storage *from) {
+    msg_t *msg = nta_outgoing_getresponse(orq);
+    memset(from, 0, sizeof *from);
+    if (!msg)
+        return -EINVAL;
+    memcpy(from, &msg_addr(msg)->su_sa, sizeof(su_sockaddr_t));
+    msg_destroy(msg);
+    return 0;
+}
+
 const url_string_t *ua_leg_route(const struct ua_leg *leg) {
     return leg->route ? URL_STRING_MAKE(leg->route) : NULL;
 }
 
-/* A Contact with an address of its own that is not where the message came from lies behind NAT: requests in
- * the dialog go back the way the message came. Names and proxies (Record-Route) are left alone. */
+/* Requests in the dialog go back the way the message came, instead of where it asks for, when
+ *   - the next hop is a name: the message came from that hop, and Sofia leaks an ACK whose name it cannot
+ *     resolve (it stays in its queue of unresolved ones for ever);
+ *   - an agent's phone gives an address of its own that is not where it sent from: it lies behind NAT. */
 void ua_leg_learn_route(struct ua_leg *leg, const sip_t *sip, const struct sockaddr *from) {
-    const url_t *url = sip->sip_contact ? sip->sip_contact->m_url : NULL;
-    unsigned char numeric[sizeof(struct in6_addr)];
-    char source[ADDRESS_LEN + 8], host[ADDRESS_LEN], seen[INET6_ADDRSTRLEN], route[ADDRESS_LEN + 40];
-    if (leg->route || sip->sip_record_route || !url || !url->url_host || !leg->agent)
+    const sip_route_t *hops = NULL;
+    const sip_contact_t *target = NULL;
+    struct ua_address source, next;
+    char text[ADDRESS_LEN + 8], route[ADDRESS_LEN + 40];
+    free(leg->route);
+    leg->route = NULL;
+    nta_leg_get_route(leg->dialog, &hops, &target);
+    const url_t *url = hops ? hops->r_url : target ? target->m_url : NULL;
+    if (!url || !url->url_host || ua_address_of(from, &source))
         return;
-    bool v6 = from->sa_family == AF_INET6;
-    if (str_copy(host, sizeof host, url->url_host + (url->url_host[0] == '[')))
+    bool numeric = ua_address_parse(url->url_host, &next, NULL) == 0;
+    if (numeric && (hops || !leg->agent || ua_address_same(&source, &next)))
         return;
-    host[strcspn(host, "]")] = '\0';
-    if (inet_pton(from->sa_family, host, numeric) != 1)
-        return;
-    const void *address = v6 ? (const void *)&((const struct sockaddr_in6 *)from)->sin6_addr
-                             : (const void *)&((const struct sockaddr_in *)from)->sin_addr;
-    if (memcmp(numeric, address, v6 ? 16 : 4) == 0)
-        return;
-    inet_ntop(from->sa_family, address, seen, sizeof seen);
-    ua_address_text(from, source, sizeof source);
+    ua_address_text(from, text, sizeof text);
     bool tcp = sip->sip_via && sip->sip_via->v_protocol && strcasestr(sip->sip_via->v_protocol, "TCP");
-    snprintf(route, sizeof route, "sip:%s%s;lr", source, tcp ? ";transport=tcp" : "");
+    snprintf(route, sizeof route, "sip:%s%s", text, tcp ? ";transport=tcp" : "");
     leg->route = strdup(route);
 }
 

@@ -107,12 +107,15 @@ static void send_refresh(struct ua_leg *leg);
 
 static void ack_refresh(struct ua_leg *leg, nta_outgoing_t *orq, const sip_t *sip) {
     struct media_desc theirs, unused;
+    struct sockaddr_storage from;
     sip_cseq_t cseq[1];
     sip_cseq_init(cseq);
     cseq->cs_seq = nta_outgoing_cseq(orq);
     cseq->cs_method = sip_method_ack;
     cseq->cs_method_name = "ACK";
     ua_leg_learn_target(leg, sip, false);
+    if (ua_response_source(orq, &from) == 0)
+        ua_leg_learn_route(leg, sip, (const struct sockaddr *)&from);
     nta_outgoing_t *ack = nta_outgoing_tcreate(leg->dialog, NULL, NULL, ua_leg_route(leg), SIP_METHOD_ACK,
                                                NULL, SIPTAG_CSEQ(cseq), TAG_END());
     if (ack)

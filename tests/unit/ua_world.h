@@ -427,7 +427,14 @@ static int world_start(void **state) {
                                       .register_user = (char *)"",
                                       .register_password = (char *)"",
                                       .register_domain = (char *)""};
-    world.conf = (struct conf){.path = (char *)"",
+    world.agent = (struct conf_agent){.id = (char *)"1001",
+                                      .name = (char *)"Ala",
+                                      .password = (char *)"secret",
+                                      .ha1 = (char *)"",
+                                      .contact = (char *)""};
+    world.conf = (struct conf){.agent = &world.agent,
+                               .agent_count = 1,
+                               .path = (char *)"",
                                .state_dir = (char *)"",
                                .realm = (char *)"test",
                                .public_address = (char *)"",
