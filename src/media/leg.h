@@ -16,7 +16,7 @@ struct leg_terms {
     bool has_address;            /* false: hold by 0.0.0.0 or a refused stream; the addresses mean nothing */
     bool expects;                /* packets should come: silence is worth telling */
     uint8_t send_law, send_type; /* payload type of audio */
-    uint8_t receive_type[LAWS], receive_law[LAWS], receive_count;
+    uint8_t receive_type[2 * LAWS], receive_law[2 * LAWS], receive_count;
     uint8_t send_dtmf_type, receive_dtmf_type; /* LEG_NO_PAYLOAD_TYPE: none */
     union latch_address rtp, rtcp;             /* of the other side */
 };

@@ -35,6 +35,17 @@ static bool is_sane(const struct media_desc *desc) {
     return true;
 }
 
+/* What may come: our own list, and what the other side listed besides. It may change over in mid-call to
+ * anything that stood in both (RFC 3264 7), and its numbers are what it will use then. */
+static void add_receive_types(struct leg_terms *terms, const struct media_desc *desc) {
+    for (int i = 0; i < desc->codec_count; i++) {
+        if (leg_law_of(terms, desc->codec[i].payload_type) >= 0)
+            continue;
+        terms->receive_type[terms->receive_count] = desc->codec[i].payload_type;
+        terms->receive_law[terms->receive_count++] = desc->codec[i].codec;
+    }
+}
+
 int terms_make(struct leg_terms *out, const struct media_stream *agreed, int family) {
     const struct media_desc *local = &agreed->local, *remote = &agreed->remote;
     struct leg_terms terms = {0};
@@ -56,11 +67,8 @@ int terms_make(struct leg_terms *out, const struct media_stream *agreed, int fam
     terms.expects = terms.may_receive && terms.has_address;
     terms.send_law = remote->codec[0].codec;
     terms.send_type = remote->codec[0].payload_type;
-    terms.receive_count = local->codec_count;
-    for (int i = 0; i < local->codec_count; i++) {
-        terms.receive_type[i] = local->codec[i].payload_type;
-        terms.receive_law[i] = local->codec[i].codec;
-    }
+    add_receive_types(&terms, local);
+    add_receive_types(&terms, remote);
     terms.send_dtmf_type = remote->dtmf_payload_type ? remote->dtmf_payload_type : LEG_NO_PAYLOAD_TYPE;
     terms.receive_dtmf_type = local->dtmf_payload_type ? local->dtmf_payload_type : LEG_NO_PAYLOAD_TYPE;
     *out = terms;

@@ -105,6 +105,37 @@ static void laws_are_converted(void **state) {
     expect(w, 'c', 2);
 }
 
+/* A peer may change over to the other law it has listed, packet by packet. */
+static void both_laws_are_taken_when_both_were_listed(void **state) {
+    struct world *w = &W;
+    struct phone a, b;
+    struct rtp_packet packet;
+    uint8_t data[512], payload[RTP_FRAME];
+    phone_open(w, &a, 1, MEDIA_PCMU);
+    phone_open(w, &b, 2, MEDIA_PCMU);
+    a.desc.codec_count = 2;
+    a.desc.codec[1].codec = MEDIA_PCMA;
+    a.desc.codec[1].payload_type = 8;
+    struct media_stream agreed = {a.local, a.desc};
+    agreed.local.codec_count = 1;
+    assert_int_equal(w->port.set(w->port.ctx, 1, &agreed), 0);
+    w->port.join(w->port.ctx, 1, 2);
+    turn(w, 20);
+    phone_flush(w, &b);
+    for (int i = 0; i < 10; i++) {
+        memset(payload, law_silence(i % 2), sizeof payload);
+        phone_send_raw(&a, a.fd, i % 2 ? 8 : 0, payload, sizeof payload, false);
+        a.seq++;
+        a.timestamp += RTP_FRAME;
+        assert_true(phone_hear(w, &b, &packet, data, 1000));
+        assert_int_equal(packet.payload_type, 0);
+        assert_true(abs(law_decode(data[packet.offset], LAW_ULAW)) <= 8);
+    }
+    phone_close(w, &a);
+    phone_close(w, &b);
+    expect(w, 'c', 2);
+}
+
 static void prompts_are_heard_without_a_gap(void **state) {
     struct world *w = &W;
     struct phone p;
@@ -457,6 +488,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(silence_when_nothing_is_to_be_said, setup, teardown),
         cmocka_unit_test_setup_teardown(joined_legs_hear_each_other_unchanged, setup, teardown),
         cmocka_unit_test_setup_teardown(laws_are_converted, setup, teardown),
+        cmocka_unit_test_setup_teardown(both_laws_are_taken_when_both_were_listed, setup, teardown),
         cmocka_unit_test_setup_teardown(prompts_are_heard_without_a_gap, setup, teardown),
         cmocka_unit_test_setup_teardown(music_stops_within_a_packet_and_resumes, setup, teardown),
         cmocka_unit_test_setup_teardown(digits_are_told_once_and_relayed, setup, teardown),
