@@ -25,7 +25,6 @@ int ua_bindings_create(struct ua *ua) {
     struct ua_bindings *b = calloc(1, sizeof *b);
     if (!b)
         return -ENOMEM;
-    TAILQ_INIT(&b->probes);
     ua->bindings = b;
     int err = ua_location_create(&b->location, on_changed, ua);
     if (!err)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 struct ua_probe {
-    TAILQ_ENTRY(ua_probe) link;
+    struct ua_probe *next;
     struct ua_probes *probes;
     struct ua *ua;
     ua_probe_fn *fn;
@@ -17,8 +17,15 @@ struct ua_probe {
     bool over; /* answered before Sofia had returned the transaction */
 };
 
+static struct ua_probe **link_to(struct ua_probes *probes, const struct ua_probe *p) {
+    struct ua_probe **link = &probes->first;
+    while (*link != p)
+        link = &(*link)->next;
+    return link;
+}
+
 static void release(struct ua_probe *p) {
-    TAILQ_REMOVE(p->probes, p, link);
+    *link_to(p->probes, p) = p->next;
     if (p->transaction)
         nta_outgoing_destroy(p->transaction);
     free(p);
@@ -51,6 +58,7 @@ int ua_probe_send(struct ua *ua, struct ua_probes *probes, ua_probe_fn *fn, uint
                   const char *uri, const char *route, const char *host, bool tcp) {
     char ours[URI_LEN], from[URI_LEN + 2];
     struct ua_guard guard;
+    volatile bool returned = false;
     struct ua_probe *p;
     int err = ua_contact_uri(ua, "callfloor", tcp, host, ours, sizeof ours);
 
@@ -61,43 +69,48 @@ int ua_probe_send(struct ua *ua, struct ua_probes *probes, ua_probe_fn *fn, uint
     *p = (struct ua_probe){.probes = probes, .ua = ua, .fn = fn, .sent_ms = ua_now_ms(ua)};
     p->result.who = who;
     p->result.serial = serial;
-    TAILQ_INSERT_TAIL(probes, p, link);
+    *link_to(probes, NULL) = p;
     snprintf(from, sizeof from, "<%s>", ours);
-    if (UA_GUARD_ENTER(&guard))
+    if (UA_GUARD_ENTER(&guard)) {
         p->transaction = nta_outgoing_tcreate(
             ua->default_leg, on_response, p, route && *route ? URL_STRING_MAKE(route) : NULL,
             SIP_METHOD_OPTIONS, URL_STRING_MAKE(uri), SIPTAG_FROM_STR(from), SIPTAG_CONTACT_STR(from),
             SIPTAG_ACCEPT_STR("application/sdp"), SIPTAG_USER_AGENT_STR(ua_product), TAG_END());
+        returned = true;
+    }
     ua_guard_leave(&guard);
     if (!p->transaction) {
-        release(p);
+        if (returned)
+            release(p);
+        else /* an assertion failed: Sofia may still know p */
+            *link_to(probes, p) = p->next;
         return -EINVAL;
     }
     ua->count.requests_out++;
     if (p->over) { /* told at the next tick */
-        TAILQ_REMOVE(probes, p, link);
-        TAILQ_INSERT_HEAD(probes, p, link);
+        *link_to(probes, p) = p->next;
+        p->next = probes->first;
+        probes->first = p;
     }
     ua_kick(ua);
     return 0;
 }
 
 uint64_t ua_probes_tick(struct ua *ua, struct ua_probes *probes, uint64_t now_ms) {
-    struct ua_probe *p, *next;
-
-    for (p = TAILQ_FIRST(probes); p; p = next) {
-        next = TAILQ_NEXT(p, link);
+    for (struct ua_probe *p = probes->first, *next; p; p = next) {
+        next = p->next;
         if (!p->over && p->sent_ms + UA_PROBE_ANSWER_MS > now_ms)
-            break;
+            return p->sent_ms + UA_PROBE_ANSWER_MS;
         if (!p->over)
             p->result.status = 408;
         finish(p);
     }
-    p = TAILQ_FIRST(probes);
-    return !p ? NEVER : p->over ? now_ms : p->sent_ms + UA_PROBE_ANSWER_MS;
+    return NEVER;
 }
 
 void ua_probes_forget(struct ua_probes *probes) {
-    while (!TAILQ_EMPTY(probes))
-        release(TAILQ_FIRST(probes));
+    for (struct ua_probe *p = probes->first, *next; p; p = next) {
+        next = p->next;
+        release(p);
+    }
 }

@@ -6,15 +6,15 @@
 #ifndef CALLFLOOR_UA_PROBE_H
 #define CALLFLOOR_UA_PROBE_H
 
-#include <sys/queue.h>
-
 #include "sip/ua.h"
 
 enum { UA_PROBE_ANSWER_MS = 4000 }; /* four transmissions over UDP */
 
 struct ua_probe;
-/* Those on their way, oldest first. */
-TAILQ_HEAD(ua_probes, ua_probe);
+/* Those on their way, oldest first. All zero is empty. */
+struct ua_probes {
+    struct ua_probe *first;
+};
 
 struct ua_probe_result {
     uint32_t who, serial; /* as given to ua_probe_send() */

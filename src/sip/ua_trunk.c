@@ -273,7 +273,6 @@ int ua_trunks_create(struct ua *ua) {
     struct ua_trunks *all = calloc(1, sizeof *all);
     if (!all)
         return -ENOMEM;
-    TAILQ_INIT(&all->probes);
     all->next_ms = NEVER;
     all->dice = 2;
     ua->trunks = all;
