@@ -59,24 +59,33 @@ static bool is_address(const char *host) {
     return inet_pton(AF_INET, host, raw) == 1 || inet_pton(AF_INET6, host, raw) == 1;
 }
 
-static int take_options(struct db_target *target, const PQconninfoOption *from) {
-    int err = 0;
-    for (; from->keyword && !err; from++)
-        if (from->val && *from->val)
-            err = store_db_target_set(target, from->keyword, from->val);
+/* What libpq would take from PGHOST and the like, if nothing is given. Its table also holds the defaults
+ * compiled in, which are not the admin's will. */
+static int take_environment(struct db_target *target) {
+    PQconninfoOption *usual = PQconndefaults();
+    int err = usual ? 0 : -ENOMEM;
+    for (const PQconninfoOption *o = usual; !err && o->keyword; o++)
+        if (o->envvar && getenv(o->envvar) && o->val && *o->val)
+            err = store_db_target_set(target, o->keyword, o->val);
+    PQconninfoFree(usual);
+    return err;
+}
+
+static int take_given(struct db_target *target, const char *conninfo) {
+    PQconninfoOption *given = PQconninfoParse(conninfo, NULL);
+    int err = given ? 0 : -EINVAL;
+    for (const PQconninfoOption *o = given; !err && o->keyword; o++)
+        if (o->val && *o->val)
+            err = store_db_target_set(target, o->keyword, o->val);
+    PQconninfoFree(given);
     return err;
 }
 
 int store_db_target_make(struct db_target *target, const char *conninfo) {
     *target = (struct db_target){0};
-    PQconninfoOption *given = PQconninfoParse(conninfo, NULL), *usual = given ? PQconndefaults() : NULL;
-    int err = usual ? 0 : -EINVAL;
+    int err = take_environment(target);
     if (!err)
-        err = take_options(target, usual);
-    if (!err)
-        err = take_options(target, given);
-    PQconninfoFree(given);
-    PQconninfoFree(usual);
+        err = take_given(target, conninfo);
     for (size_t i = 0; i < ARRAY_LEN(defaults) && !err; i++)
         if (!*get(target, defaults[i].keyword))
             err = store_db_target_set(target, defaults[i].keyword, defaults[i].value);

@@ -36,6 +36,7 @@ struct feed {
     bool reading, rejecting, waiting; /* a journal answer is due, or the retry timer */
     bool read_stale;                  /* the answer was asked for before the window moved elsewhere */
     uint64_t suspect;                 /* seq refused once; row being set aside */
+    bool refused;                     /* the last batch was: connecting again alone is no good news */
     bool position_known;
     uint64_t applied;
     uint32_t limit;         /* records per batch */
@@ -176,6 +177,7 @@ static void moved(struct feed *feed, uint64_t applied) {
     feed->applied = applied;
     feed->retry_ms = 0;
     feed->error[0] = 0;
+    feed->refused = false;
     if (feed->applied >= feed->careful_until)
         feed->limit = feed->limit * 2 < BATCH_RECORDS ? feed->limit * 2 : BATCH_RECORDS;
     drop_applied(feed);
@@ -254,6 +256,7 @@ static void on_refused(struct feed *feed, uint32_t count, const PGresult *result
         retry_later(feed);
         break;
     case BROKEN:
+        feed->refused = true;
         store_db_fail(feed->db, why);
         break;
     }
@@ -385,7 +388,8 @@ static void send_queues(struct feed *feed) {
 static void on_ready(void *ctx) {
     struct feed *feed = ctx;
     log_info("store", "event=db_connected applied=%llu", (unsigned long long)feed->applied);
-    feed->error[0] = 0;
+    if (!feed->refused)
+        feed->error[0] = 0;
     feed->retry_ms = 0;
     send_queues(feed);
     feed->setup.on_change(feed->setup.ctx);
@@ -451,7 +455,8 @@ int store_feed_open(struct feed *feed, const char *conninfo, const char *queues)
     if (err)
         return err;
     evtimer_del(feed->retry);
-    feed->waiting = false;
+    feed->waiting = feed->refused = false;
+    feed->error[0] = 0;
     feed->retry_ms = 0;
     feed->position_known = false; /* it may be another database */
     feed->applied = 0;
