@@ -142,6 +142,8 @@ static int on_response(void *arg, nta_outgoing_t *transaction, const sip_t *sip)
         r->early = true;
         return 0;
     }
+    if (transaction != r->transaction) /* one that was given up */
+        return 0;
     if (internal) {
         failed(trunk, status == 408 ? "no answer" : "cannot be reached");
     } else if (status < 300) {

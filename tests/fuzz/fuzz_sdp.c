@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * libFuzzer: the SDP reader; what it accepts must survive being written and read again. By hand, in the root:
  *
+ *   mkdir -p build/corpus
  *   clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Iinclude -Isrc \
  *       tests/fuzz/fuzz_sdp.c src/sip/ua_sdp.c -o build/fuzz_sdp
  *   build/fuzz_sdp -max_len=9000 -max_total_time=60 -dict=tests/fuzz/sdp.dict build/corpus
