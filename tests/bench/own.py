@@ -21,7 +21,7 @@ def run(bench, name, scenario, arguments, replace):
 
 def callers(bench, name, number, calls, rate, patience, raw):
     return run(bench, name, 'caller', ['127.0.0.1:%d' % bench.port, '-s', number, '-i', '127.0.0.1', '-mi', '127.0.0.1', '-p', 5094,
-                                       '-mp', 14000, '-r', rate, '-m', calls, '-timeout', 200],
+                                       '-mp', 14000, '-r', rate, '-m', calls, '-l', 2000, '-timeout', 200],
                {'NAME': 'own', 'CALLER': 'c', 'PATIENCE': patience, 'RAW': raw})
 
 

@@ -204,7 +204,7 @@ class Demo:
         if heard.share(440) > 0.02:
             self.problems.append('Eve hears herself')
         end = time.monotonic() + 15
-        while self.daemon.json_one('show store')['pending'] and time.monotonic() < end:
+        while self.store()['pending'] and time.monotonic() < end:
             time.sleep(0.1)
         results = {r['caller_name']: r['result'] for r in self.rows('SELECT caller_name, result FROM callfloor.contact')}
         expected = {name: 'handled' for _, name, *_ in CALLERS + (LISTENER,)}
@@ -217,6 +217,10 @@ class Demo:
         wrong = self.rows('SELECT * FROM callfloor.check_records()')
         if wrong:
             self.problems.append('records do not fit together: %s' % wrong[:5])
+
+    def store(self):
+        rows = self.daemon.json('show store')
+        return rows[0] if isinstance(rows, list) else rows
 
     def rows(self, sql):
         return self.postgres.rows('callfloor', sql)

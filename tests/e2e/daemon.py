@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 import audio
@@ -104,8 +105,8 @@ class Daemon:
             os.unlink(notify_path)
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notify.bind(notify_path)
-        self.notify.settimeout(0.1)
         self.notified = []
+        threading.Thread(target=self._read_notify, args=(self.notify, self.notified), daemon=True).start()
         env = dict(os.environ, NOTIFY_SOCKET=notify_path,
                    ASAN_OPTIONS='detect_leaks=1:abort_on_error=0:exitcode=99', UBSAN_OPTIONS='print_stacktrace=1')
         self.runs += 1
@@ -118,20 +119,26 @@ class Daemon:
             self.wait_ready()
         return self
 
-    def read_notify(self):
+    @staticmethod
+    def _read_notify(notify, notified):
+        """As systemd: always reads, or the daemon would wait for room."""
         try:
             while True:
-                self.notified += self.notify.recv(4096).decode().splitlines()
-        except (TimeoutError, socket.timeout, OSError):
-            return self.notified
+                data = notify.recv(4096)
+                if not data:
+                    return
+                notified += data.decode().splitlines()
+        except OSError:
+            pass
 
     def wait_ready(self):
         end = time.monotonic() + self.ready_timeout
-        while 'READY=1' not in self.read_notify():
+        while 'READY=1' not in self.notified:
             if self.process.poll() is not None:
                 raise AssertionError('callfloord ended with %d:\n%s' % (self.process.returncode, self.log()[-4000:]))
             if time.monotonic() > end:
                 raise AssertionError('callfloord is not ready after %.0f s:\n%s' % (self.ready_timeout, self.log()[-4000:]))
+            time.sleep(0.02)
 
     @property
     def pid(self):
@@ -154,6 +161,7 @@ class Daemon:
         self._close()
 
     def _close(self):
+        self.notify.shutdown(socket.SHUT_RDWR)
         self.notify.close()
         self.process = None
 

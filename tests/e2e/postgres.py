@@ -26,8 +26,9 @@ def programs():
 class Postgres:
     USER = 'callfloor'
 
-    def __init__(self, folder=None, fast=True):
-        """folder: where the cluster lives (kept); None = a temporary one, removed by destroy(). fast: without fsync."""
+    def __init__(self, folder=None, fast=True, forgetful=False):
+        """folder: where the cluster lives (kept); None = a temporary one, removed by destroy(). fast: without fsync
+        (survives a crash of PostgreSQL, not of the machine). forgetful: a crash loses the last commits."""
         self.bin = programs()
         self.temporary = folder is None
         self.owner = pwd.getpwnam('postgres') if os.geteuid() == 0 else None
@@ -44,7 +45,7 @@ class Postgres:
                 self.temporary = True
         os.chmod(self.run_dir, 0o755)
         self.process = None
-        self.fast = fast
+        self.fast, self.forgetful = fast, forgetful
         if not os.path.exists(os.path.join(self.data, 'PG_VERSION')):
             self._run('initdb', '-D', self.data, '-U', self.USER, '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8',
                       '--no-sync', '--no-instructions')
@@ -82,7 +83,9 @@ class Postgres:
                    '-c', 'max_connections=40', '-c', 'log_min_messages=warning', '-c', 'timezone=UTC',
                    '-c', 'dynamic_shared_memory_type=posix']
         if self.fast:
-            options += ['-c', 'fsync=off', '-c', 'synchronous_commit=off', '-c', 'full_page_writes=off']
+            options += ['-c', 'fsync=off', '-c', 'full_page_writes=off']
+        if self.forgetful:
+            options += ['-c', 'synchronous_commit=off', '-c', 'wal_writer_delay=10s', '-c', 'wal_writer_flush_after=1GB']
         stale = os.path.join(self.data, 'postmaster.pid')
         with open(self.log, 'ab') as log:
             self.process = subprocess.Popen(

@@ -145,7 +145,7 @@ def test_reload_of_a_good_file_by_sighup(make_center):
     assert len(newcomer.incoming) == 1
     second.bye()
     call.bye()
-    assert any('RELOADING=1' in n for n in c.daemon.read_notify())
+    assert any('RELOADING=1' in n for n in c.daemon.notified)
 
 
 def test_reload_of_a_bad_file_changes_nothing(make_center):

@@ -22,7 +22,7 @@ def test_ready_is_told_when_it_works(make_center):
     assert c.daemon.command('show version')
     c.daemon.signal(signal.SIGTERM)
     c.daemon.wait(10)
-    assert 'STOPPING=1' in c.daemon.read_notify()
+    assert 'STOPPING=1' in c.daemon.notified
 
 
 def test_watchdog(make_center):
@@ -33,7 +33,7 @@ def test_watchdog(make_center):
     finally:
         del os.environ['WATCHDOG_USEC']
     time.sleep(1.5)
-    assert c.daemon.read_notify().count('WATCHDOG=1') >= 2
+    assert c.daemon.notified.count('WATCHDOG=1') >= 2
 
 
 def test_drain_lets_calls_in_progress_end(make_center):

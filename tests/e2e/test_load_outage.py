@@ -27,7 +27,7 @@ def sipp_callers(center, folder, calls, rate, patience=60000, number='3001', nam
     with open(raw, 'wb') as f:
         f.write(audio.tone_loop(440, audio.PCMU))
     return Sipp(folder, name, 'caller', ['127.0.0.1:%d' % center.port, '-s', number, '-i', TRUNK, '-mi', TRUNK, '-p',
-                                         free_port(TRUNK), '-mp', free_port(TRUNK, low=18000, high=19500), '-r', rate, '-m', calls,
+                                         free_port(TRUNK), '-mp', free_port(TRUNK, low=18000, high=19500), '-r', rate, '-m', calls, '-l', 2000,
                                          '-timeout', 300],
                 {'NAME': 'caller', 'CALLER': '7', 'PATIENCE': patience, 'RAW': raw})
 

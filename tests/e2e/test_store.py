@@ -2,7 +2,8 @@
 """Records in PostgreSQL: complete, right to the figure, and calls that do not care whether there is a database."""
 import time
 
-from center import agent, queue
+from center import queue
+from postgres import Postgres
 
 
 def test_all_rows_of_one_call(make_center):
@@ -150,6 +151,29 @@ def test_lost_connections_are_made_again(make_center, own_postgres):
     c.until_stored(40)
     for table in ('contact', 'visit', 'offer', 'handle'):
         assert len(c.sql('SELECT id FROM callfloor.%s' % table)) == 10, table
+
+
+def test_a_database_that_forgets_what_it_confirmed(make_center, servers):
+    """After a crash of its machine PostgreSQL may come back without its last commits, when synchronous_commit is off
+    or a replica took over. The journal still has them."""
+    server = Postgres(forgetful=True).start()
+    servers.append(server)
+    c = make_center(server=server)
+    c.daemon.allow_error('database_went_back')
+    phone = c.agent(1001)
+    for n in range(6):
+        call = c.caller(n, tone=0).call('3001').wait('up')
+        phone.wait_call(n + 1).wait('up')
+        call.bye()
+        c.until_agent(1001, 'ready', 'idle')
+        c.until_stored()
+        if n == 3:
+            server.stop('immediate')
+            server.start()
+    c.until_stored(40)
+    assert {x['caller'] for x in c.sql('SELECT caller FROM callfloor.contact')} == {str(n) for n in range(6)}
+    for table in ('visit', 'offer', 'handle'):
+        assert len(c.sql('SELECT id FROM callfloor.%s' % table)) == 6, table
 
 
 def test_a_row_the_database_refuses_does_not_block_the_others(make_center, own_postgres):
