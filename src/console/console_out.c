@@ -149,6 +149,14 @@ static uint32_t last_column(const struct out *o) {
             last = c;
     return last;
 }
+/* An empty last cell leaves no blanks behind. */
+static void end_line(struct out *o) {
+    if (o->err)
+        return;
+    while (o->text.length && o->text.data[o->text.length - 1] == ' ')
+        o->text.length--;
+    append_text(o, "\n");
+}
 static void print_table(struct out *o) {
     const char *cell = o->cells.data;
     uint32_t last = last_column(o);
@@ -161,7 +169,7 @@ static void print_table(struct out *o) {
             cell += row ? strlen(cell) + 1 : 0;
             first = false;
         }
-        append_text(o, "\n");
+        end_line(o);
     }
 }
 static void print_lines(struct out *o) {

@@ -250,7 +250,7 @@ static int show_store(struct request *r) {
     out_count(&r->out, c.store.written);
     out_count(&r->out, c.store.applied);
     out_count(&r->out, c.store.pending_records);
-    out_time(&r->out, c.store.oldest_pending_ms);
+    out_time(&r->out, c.store.oldest_pending_ms ? c.store.oldest_pending_ms : NEVER);
     out_count(&r->out, c.store.rejected);
     out_count(&r->out, c.store.journal_bytes);
     out_flag(&r->out, c.store.journal_full);

@@ -182,9 +182,9 @@ static void test_other_tables(void **state) {
                                         "not_ready lunch  sales     1       1"));
     assert_string_equal(run("show trunks"),
                         "trunk    state         since  registered  calls  rtt ms  last error\n"
-                        "carrier  up          2:00:00                  3      14  \n"
+                        "carrier  up          2:00:00                  3      14\n"
                         "backup   down           0:05  no              0       -  408 timeout\n"
-                        "pbx      assumed up  2:00:00                  0       -  \n");
+                        "pbx      assumed up  2:00:00                  0       -\n");
     run("show registrations");
     assert_non_null(strstr(result.text, "192.0.2.5:5062  baresip     0:59  no     yes\n"));
     run("show store");
@@ -343,6 +343,18 @@ static void test_quit_and_help(void **state) {
     assert_null(strstr(result.text, "show"));
 }
 
+/* docs/console.md shows what help prints. */
+static void test_help_is_documented(void **state) {
+    static char doc[100000];
+    FILE *f = fopen("docs/console.md", "r");
+    if (!f)
+        skip(); /* not run from the project's folder */
+    doc[fread(doc, 1, sizeof doc - 1, f)] = 0;
+    fclose(f);
+    if (!strstr(doc, run("help")))
+        fail_msg("docs/console.md does not show what `help` prints:\n%s", result.text);
+}
+
 /* ---- what the tables are made of ---- */
 
 static void test_durations(void **state) {
@@ -415,11 +427,10 @@ static void test_utf8(void **state) {
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_calls_text),     T(test_calls_json),    T(test_filter_by_queue),
-        T(test_queues_text),    T(test_stats),         T(test_other_tables),
-        T(test_empty),          T(test_words),         T(test_commands),
-        T(test_json_sentences), T(test_quit_and_help), T(test_durations),
-        T(test_wrong_cell),     T(test_too_much),      T(test_utf8),
+        T(test_calls_text), T(test_calls_json),     T(test_filter_by_queue), T(test_queues_text),
+        T(test_stats),      T(test_other_tables),   T(test_empty),           T(test_words),
+        T(test_commands),   T(test_json_sentences), T(test_quit_and_help),   T(test_help_is_documented),
+        T(test_durations),  T(test_wrong_cell),     T(test_too_much),        T(test_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
