@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 enum {
-    COMMAND_RING = 4096,
-    EVENT_RING = 8192,
+    COMMAND_RING = 1024, /* per tick; more waits on the control thread's side */
+    EVENT_RING = 4096,
     IMMEDIATE_LEGS = 16,  /* up to so many: relay at once instead of ticking */
     ROUNDS_PER_TICK = 24, /* in that mode; more is a flood and waits for the tick */
     SCAN_TICKS = 20,      /* each leg is looked at once in so many ticks */

@@ -48,6 +48,7 @@ struct world {
     char folder[64];
     struct note note[MAX_NOTES];
     uint32_t notes, closed;
+    uint32_t *played_last; /* by leg: instead of notes */
 };
 
 static inline struct note *add(struct world *w, char kind, uint32_t leg, uint32_t number) {
@@ -60,10 +61,16 @@ static inline void on_digit(void *ctx, uint32_t leg, char digit, uint32_t durati
     add(ctx, 'd', leg, duration_ms)->digit = digit;
 }
 static inline void on_played(void *ctx, uint32_t leg, uint32_t play_id) {
-    add(ctx, 'p', leg, play_id);
+    struct world *w = ctx;
+    if (w->played_last)
+        w->played_last[leg] = play_id;
+    else
+        add(w, 'p', leg, play_id);
 }
 static inline void on_silent(void *ctx, uint32_t leg, uint32_t for_ms) {
-    add(ctx, 's', leg, for_ms);
+    struct world *w = ctx;
+    if (!w->played_last)
+        add(w, 's', leg, for_ms);
 }
 static inline void on_closed(void *ctx, uint32_t leg, const struct media_stats *stats) {
     struct world *w = ctx;

@@ -482,6 +482,56 @@ static void wrong_calls_are_refused(void **state) {
     expect(w, 'c', 1);
 }
 
+static void wait_for_last(struct world *w, uint32_t legs, uint32_t round) {
+    for (int i = 0; i < 400; i++) {
+        uint32_t there = 0;
+        for (uint32_t leg = 1; leg <= legs; leg++)
+            there += w->played_last[leg] == round * 1000 + leg;
+        if (there == legs)
+            return;
+        turn(w, 5);
+    }
+    fail_msg("not all legs were told the end of play %u", round);
+}
+
+/* The control thread floods the engine and does not listen: nothing that a call hangs on is lost. */
+static void full_rings_lose_nothing(void **state) {
+    enum { LEGS = 100, ROUNDS = 60 };
+    struct world *w = &W;
+    struct media_desc local;
+    static uint32_t last[LEGS + 1];
+    for (uint32_t leg = 1; leg <= LEGS; leg++) {
+        assert_int_equal(w->port.open(w->port.ctx, leg, &local), 0);
+        struct media_stream agreed = {local, local};
+        agreed.remote.port = 9;
+        assert_int_equal(w->port.set(w->port.ctx, leg, &agreed), 0);
+    }
+    w->closed = 0;
+    w->played_last = last;
+    for (uint32_t round = 1; round <= ROUNDS; round++) /* 6000 at once, far more than the ring holds */
+        for (uint32_t leg = 1; leg <= LEGS; leg++) {
+            struct media_play play = {.play_id = round * 1000 + leg, .prompt = {4000}, .count = 1};
+            assert_int_equal(w->port.play(w->port.ctx, leg, &play), 0);
+        }
+    wait_for_last(w, LEGS, ROUNDS);
+    for (uint32_t round = 1; round <= 2 * ROUNDS; round++) { /* now slowly, but nobody takes the events */
+        for (uint32_t leg = 1; leg <= LEGS; leg++) {
+            struct media_play play = {.play_id = round * 1000 + leg, .prompt = {4000}, .count = 1};
+            assert_int_equal(w->port.play(w->port.ctx, leg, &play), 0);
+        }
+        usleep(25000);
+    }
+    uint32_t waiting =
+        atomic_load(&w->media->engine->events.head) - atomic_load(&w->media->engine->events.tail);
+    assert_int_equal(waiting, w->media->engine->events.capacity); /* or the test would show nothing */
+    wait_for_last(w, LEGS, 2 * ROUNDS);
+    for (uint32_t leg = 1; leg <= LEGS; leg++)
+        w->port.close(w->port.ctx, leg);
+    for (int i = 0; i < 400 && w->closed < LEGS; i++)
+        turn(w, 5);
+    assert_int_equal(w->closed, LEGS);
+}
+
 int main(void) {
     log_to(NULL, NULL);
     const struct CMUnitTest tests[] = {
@@ -498,6 +548,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(many_legs_leave_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(many_calls_do_not_mix, setup, teardown),
         cmocka_unit_test_setup_teardown(prompts_are_replaced_while_heard, setup, teardown),
+        cmocka_unit_test_setup_teardown(full_rings_lose_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(wrong_calls_are_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
