@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make install, uninstall, docs. A configuration that is there already is never touched.
+# make prompts, install, uninstall, docs. A configuration that is there already is never touched.
 SBINDIR := $(PREFIX)/sbin
 BINDIR := $(PREFIX)/bin
 SHAREDIR := $(PREFIX)/share/callfloor
@@ -9,8 +9,11 @@ LIBDIR := $(PREFIX)/lib
 CONFDIR := $(SYSCONFDIR)/callfloor
 MANPAGES := $(wildcard docs/*.[158])
 
+prompts:
+	@$(PYTHON) tests/prompts/make.py $(BUILD)/prompts
+
 install: deps
-	@$(MAKE) --no-print-directory -j2 all
+	@$(MAKE) --no-print-directory -j2 all prompts
 	install -d -m 0755 $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(SHAREDIR)/sql $(DESTDIR)$(SHAREDIR)/prompts \
 	    $(DESTDIR)$(DOCDIR)/examples $(DESTDIR)$(LIBDIR)/systemd/system $(DESTDIR)$(LIBDIR)/sysusers.d \
 	    $(DESTDIR)$(LIBDIR)/tmpfiles.d
@@ -20,7 +23,7 @@ install: deps
 	@for f in $(wildcard sql/*.sql); do install -m 0644 $$f $(DESTDIR)$(SHAREDIR)/sql/ || exit 1; done
 	@for f in $(MANPAGES); do d=$(DESTDIR)$(MANDIR)/man$${f##*.}; install -d -m 0755 $$d && \
 	    gzip -9nc $$f > $$d/$$(basename $$f).gz && chmod 0644 $$d/$$(basename $$f).gz || exit 1; done
-	@for f in $(wildcard $(BUILD)/prompts/*.wav); do install -m 0644 $$f $(DESTDIR)$(SHAREDIR)/prompts/ || exit 1; done
+	@for f in $(BUILD)/prompts/*.wav; do install -m 0644 $$f $(DESTDIR)$(SHAREDIR)/prompts/ || exit 1; done
 	install -m 0644 README.md LICENSE $(wildcard docs/*.md) $(DESTDIR)$(DOCDIR)/
 	install -m 0644 $(wildcard conf/examples/*.conf) $(DESTDIR)$(DOCDIR)/examples/
 	sed -e 's|/usr/share/callfloor|$(SHAREDIR)|' conf/callfloord.conf > $(BUILD)/callfloord.conf.installed

@@ -14,6 +14,14 @@ const char *conf_file_place(const struct reader *reader, const char *file, char 
     return out;
 }
 
+void conf_tell(struct reader *reader, char *line) {
+    for (char *p = line; *p; p++) /* a line is one line, whatever the file has in its texts */
+        if ((unsigned char)*p < 32 || *p == 127)
+            *p = '?';
+    if (reader->errors)
+        reader->errors(reader->arg, line);
+}
+
 PRINTF_LIKE(4, 0)
 static void tell(struct reader *reader, const config_setting_t *setting, const char *kind, const char *format,
                  va_list args) {
@@ -28,8 +36,7 @@ static void tell(struct reader *reader, const config_setting_t *setting, const c
     else
         snprintf(line, sizeof line, "%s: %s%s%s%s", file, reader->path, *reader->path ? ": " : "", kind,
                  what);
-    if (reader->errors)
-        reader->errors(reader->arg, line);
+    conf_tell(reader, line);
 }
 
 void conf_problem(struct reader *reader, const config_setting_t *setting, const char *format, ...) {

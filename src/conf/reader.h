@@ -33,6 +33,8 @@ struct reader {
     bool *skill_live;         /* by number - 1: is the skill in this file, or left over from the old one */
 };
 
+/* Gives one line to the caller. */
+void conf_tell(struct reader *reader, char *line);
 /* One problem at setting (NULL: of the whole file), as "FILE:LINE: PATH: message". */
 void conf_problem(struct reader *reader, const config_setting_t *setting, const char *format, ...)
     PRINTF_LIKE(3, 4);

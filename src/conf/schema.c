@@ -44,9 +44,9 @@ static const struct conf_option sip_options[] = {
            "udp and tcp on 0.0.0.0:5060", NULL, "Where SIP is spoken.", .section = &listen_section),
     OPTION("realm", OPTION_TEXT, AT(conf, realm), 0, 1, 128, "\"callfloor\"", NULL,
            "Realm of digest authentication; agents' `ha1` values depend on it."),
-    OPTION(
-        "public_address", OPTION_IP, AT(conf, public_address), 0, 0, 0, "\"\"", NULL,
-        "Address told in Contact and SDP, for a machine behind 1:1 NAT; empty: the address of the socket."),
+    OPTION("public_address", OPTION_IP, AT(conf, public_address), 0, 0, 0, "\"\"", NULL,
+           "Address told in Contact and SDP, for a machine behind 1:1 NAT; empty: that of the socket, or, "
+           "for 0.0.0.0, the one the system would send from."),
     OPTION("register_min_s", OPTION_U32, AT(conf, register_min_s), 0, 1, 86400, "60", "s",
            "A phone that asks for a shorter registration gets 423."),
     OPTION("register_max_s", OPTION_U32, AT(conf, register_max_s), 0, 10, 86400, "3600", "s",

@@ -146,6 +146,15 @@ static void problems_of_a_range_are_told_once(void **state) {
     assert_int_equal(lines, 1);
 }
 
+static void ids_may_make_texts_too_long(void **state) {
+    char text[2000] = "agents = ( { ids = \"100000000000000000-100000000000000001\"; ha1 = \"",
+         *at = text + strlen(text);
+    for (int i = 0; i < 400; i++, at += 2)
+        memcpy(at, "%s", 2);
+    strcpy(at, "\"; } );");
+    refuse(text, "ha1: too long");
+}
+
 static void passwords_are_not_told(void **state) {
     refuse("users = ( { name = \"anna\"; password_hash = \"geheim\"; } );",
            "users[anna].password_hash: wrong");
@@ -586,6 +595,7 @@ int main(void) {
         cmocka_unit_test(not_a_file),
         cmocka_unit_test(many_problems_at_once),
         cmocka_unit_test(problems_of_a_range_are_told_once),
+        cmocka_unit_test(ids_may_make_texts_too_long),
         cmocka_unit_test(passwords_are_not_told),
         cmocka_unit_test(nothing_given),
         cmocka_unit_test(everything_given),
