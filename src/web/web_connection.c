@@ -57,9 +57,11 @@ int web_connections_init(struct web *web) {
 }
 
 void web_connections_end(struct web *web) {
-    struct web_connection *c;
-    while ((c = LIST_FIRST(&web->connections)))
+    struct web_connection *c = LIST_FIRST(&web->connections), *next;
+    for (; c; c = next) {
+        next = LIST_NEXT(c, entry);
         forget(c);
+    }
     if (web->sweep)
         event_free(web->sweep);
 }

@@ -221,9 +221,10 @@ static void check(struct web *web, struct evhttp_request *req, const struct web_
 }
 
 void web_end_pending(struct web *web) {
-    struct web_pending *p;
-    while ((p = LIST_FIRST(&web->pending))) {
+    struct web_pending *p = LIST_FIRST(&web->pending), *next;
+    for (; p; p = next) {
         struct evhttp_request *req = p->req;
+        next = LIST_NEXT(p, entry);
         console_login_cancel(web->console, p->ticket);
         forget(p);
         web_reply_text(req, HTTP_SERVUNAVAIL, "the daemon ends");
