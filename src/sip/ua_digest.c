@@ -275,7 +275,7 @@ static void count_failure(struct ua_digest *digest, const struct ua_address *sou
                 entry = &set[i];
         }
         *entry = (struct failure){.source = network, .first_ms = now_ms};
-    } else if (now_ms - entry->first_ms > UA_DIGEST_FAILURE_MS && entry->banned_until_ms <= now_ms) {
+    } else if (now_ms - entry->first_ms > UA_DIGEST_FAILURE_MS) {
         entry->first_ms = now_ms;
         entry->count = 0;
     }

@@ -189,7 +189,7 @@ static void replace(struct ua_location *l, struct ua_contact *c, uint64_t now_ms
         drop(l, old);
     for (struct ua_contact *o = place->first, *next; o && c->instance[0]; o = next) {
         next = o->next;
-        if (!o->fixed && !strcmp(o->instance, c->instance))
+        if (!strcmp(o->instance, c->instance)) /* fixed ones have none */
             drop(l, o);
     }
     add(l, c);

@@ -271,7 +271,7 @@ static void forgotten_nonces_are_stale(void **state) {
     struct ua_digest_params fresh = answer(w, "s3cret", "REGISTER");
     assert_int_equal(verify(w, &fresh, T0), UA_DIGEST_PROVEN);
     w->client = old;
-    old.count = 7;
+    w->client.count = 7; /* a count never seen, but of a nonce that is forgotten */
     struct ua_digest_params again = answer(w, "s3cret", "REGISTER");
     assert_int_equal(verify(w, &again, T0), UA_DIGEST_STALE);
     assert_int_equal(verify(w, &p, T0), UA_DIGEST_STALE);

@@ -387,6 +387,21 @@ static void a_thousand_fixed_phones(void **state) {
     assert_in_range(run(w, w->now + 3600000), 0, 1); /* without probing they cost nothing */
 }
 
+/* Whatever happens in between, the table is walked once in 100 ms. */
+static void walked_now_and_then(void **state) {
+    struct world *w = *state;
+    ua_location_set_probing(w->l, 10, w->now);
+    assert_int_equal(put(w, ANA, "a", 1, "sip:a@1", 60), 0);
+    w->now += 50;
+    assert_int_equal(ua_location_tick(w->l, w->now, on_probe, w), w->now + 100);
+    assert_int_equal(w->probes, 1);
+    assert_int_equal(put(w, BEN, "b", 1, "sip:b@1", 60), 0);
+    assert_int_equal(ua_location_tick(w->l, w->now + 99, on_probe, w), w->now + 100);
+    assert_int_equal(w->probes, 1);
+    ua_location_tick(w->l, w->now + 100, on_probe, w);
+    assert_int_equal(w->probes, 3);
+}
+
 /* ---- saved tables ---- */
 
 static void restored(void **state) {
@@ -487,6 +502,7 @@ int main(void) {
         TEST(one_of_two_phones_is_enough),
         TEST(probing_switched_off_forgives),
         TEST(a_thousand_fixed_phones),
+        TEST(walked_now_and_then),
         TEST(restored),
         TEST(random_days),
     };

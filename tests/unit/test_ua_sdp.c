@@ -73,6 +73,8 @@ static const struct {
     {HEAD "m=audio 4000 RTP/AVP 96 97 98 99\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 PCMA/8000\r\n"
           "a=rtpmap:98 telephone-event/48000\r\na=rtpmap:99 Telephone-Event/8000\r\n",
      "192.0.2.7:4000/4001 a97 dtmf=99 dir=3 ptime=20"},
+    {HEAD "m=audio 4000 RTP/AVP 96\r\na=rtpmap:96 PCMU/8000\r\na=rtpmap:96 opus/48000/2\r\n", /* the first */
+     "192.0.2.7:4000/4001 u96 dtmf=0 dir=3 ptime=20"},
     {HEAD "m=audio 4000 RTP/AVP 0 96\r\na=rtpmap:96 PCMU/8000\r\n",
      "192.0.2.7:4000/4001 u0 dtmf=0 dir=3 ptime=20"},
     {HEAD "m=audio 4000 RTP/AVP 0 8\r\na=rtpmap:0 PCMA/8000\r\n",
