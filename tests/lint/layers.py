@@ -9,14 +9,14 @@ import re
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 BASE = ['base', 'log', 'record', 'deadlines']
-PURE = ['acd', 'ivr', 'call', 'stats', 'dialer']
+PURE = ['acd', 'ivr', 'call', 'stats', 'erlang', 'dialer']  # erlang.h is of stats
 PLAIN = ['base', 'record', 'deadlines', 'conf']  # all a pure folder sees beside its own header
 EVERYTHING = BASE + PURE + ['conf', 'ports', 'loop', 'floor', 'sip', 'media', 'store', 'console', 'web', 'metrics']
 
 # folder: (public headers besides its own, libraries)
 FOLDERS = {
     'base': (BASE, []),
-    'acd': (PLAIN, []), 'ivr': (PLAIN, []), 'call': (PLAIN, []), 'stats': (PLAIN + ['acd'], []), 'dialer': (PLAIN, []),
+    'acd': (PLAIN, []), 'ivr': (PLAIN, []), 'call': (PLAIN, []), 'stats': (PLAIN + ['acd', 'erlang'], []), 'dialer': (PLAIN, []),
     'conf': (BASE, ['libconfig', 'crypt']),
     'floor': (BASE + PURE + ['conf', 'ports'], []),
     'sim': (BASE + PURE + ['conf', 'ports', 'floor'], ['libconfig', 'jansson']),
