@@ -97,7 +97,7 @@ COMMENT ON COLUMN callfloor.contact.direction IS 'inbound, internal, outbound';
 COMMENT ON COLUMN callfloor.contact.called IS 'Number dialled, after the trunk''s rewriting.';
 COMMENT ON COLUMN callfloor.contact.caller IS 'Number of the caller, after the trunk''s rewriting; empty when withheld.';
 COMMENT ON COLUMN callfloor.contact.answer_at IS 'When we answered (not: when an agent did, see handle).';
-COMMENT ON COLUMN callfloor.contact.result IS 'handled, abandoned, ended_in_menu, refused, failed, service, cut; NULL while open';
+COMMENT ON COLUMN callfloor.contact.result IS 'handled, abandoned, ended_in_menu, refused, failed, service, withdrawn, cut; NULL while open';
 COMMENT ON COLUMN callfloor.contact.ended_by IS 'caller, agent, system';
 COMMENT ON COLUMN callfloor.contact.sip_status IS 'Of the refusal or the last failure.';
 COMMENT ON COLUMN callfloor.contact.menu_path IS 'Menus and digits, such as main:2.';
@@ -411,17 +411,18 @@ CREATE FUNCTION callfloor.close_cut(p_node integer, p_first_id bigint, p_alive_a
 LANGUAGE plpgsql AS $$
 DECLARE
     v_low bigint := p_node::bigint << 56;
+    v_high bigint := least(p_first_id - 1, v_low | 72057594037927935); -- of this node only
 BEGIN
     UPDATE callfloor.handle
     SET wrap_end_at = greatest(end_at, p_alive_at), wrap_ms = callfloor.ms(end_at, greatest(end_at, p_alive_at))
-    WHERE end_at IS NOT NULL AND wrap_end_at IS NULL AND id >= v_low AND id < p_first_id
+    WHERE end_at IS NOT NULL AND wrap_end_at IS NULL AND id >= v_low AND id <= v_high
       AND EXISTS (SELECT FROM callfloor.contact c WHERE c.id = handle.contact_id AND c.end_at IS NULL);
 
     UPDATE callfloor.contact c
     SET end_at = greatest(c.start_at, p_alive_at), result = coalesce(c.result, 'handled'),
         ended_by = coalesce(c.ended_by, (SELECT h.ended_by FROM callfloor.handle h WHERE h.contact_id = c.id
                                          ORDER BY h.end_at DESC LIMIT 1), 'system')
-    WHERE c.end_at IS NULL AND c.id >= v_low AND c.id < p_first_id
+    WHERE c.end_at IS NULL AND c.id >= v_low AND c.id <= v_high
       AND EXISTS (SELECT FROM callfloor.handle h WHERE h.contact_id = c.id)
       AND NOT EXISTS (SELECT FROM callfloor.handle h WHERE h.contact_id = c.id AND h.end_at IS NULL)
       AND NOT EXISTS (SELECT FROM callfloor.offer o WHERE o.contact_id = c.id AND o.end_at IS NULL)
@@ -430,25 +431,25 @@ BEGIN
     UPDATE callfloor.contact
     SET end_at = greatest(start_at, answer_at, p_alive_at), result = coalesce(result, 'cut'),
         ended_by = coalesce(ended_by, 'system')
-    WHERE end_at IS NULL AND id >= v_low AND id < p_first_id;
+    WHERE end_at IS NULL AND id >= v_low AND id <= v_high;
 
     UPDATE callfloor.visit
     SET leave_at = greatest(enter_at, p_alive_at), result = 'cut'
-    WHERE leave_at IS NULL AND id >= v_low AND id < p_first_id;
+    WHERE leave_at IS NULL AND id >= v_low AND id <= v_high;
 
     UPDATE callfloor.offer
     SET end_at = greatest(reserve_at, ring_at, p_alive_at), result = 'cut'
-    WHERE end_at IS NULL AND id >= v_low AND id < p_first_id;
+    WHERE end_at IS NULL AND id >= v_low AND id <= v_high;
 
     UPDATE callfloor.handle
     SET end_at = greatest(start_at, p_alive_at), wrap_end_at = greatest(start_at, p_alive_at), ended_by = 'system',
         talk_ms = greatest(0, callfloor.ms(start_at, greatest(start_at, p_alive_at)) - hold_ms),
         hold_ms = least(hold_ms, callfloor.ms(start_at, greatest(start_at, p_alive_at)))
-    WHERE end_at IS NULL AND id >= v_low AND id < p_first_id;
+    WHERE end_at IS NULL AND id >= v_low AND id <= v_high;
 
     UPDATE callfloor.agent_state
     SET end_at = greatest(start_at, p_alive_at)
-    WHERE end_at IS NULL AND id >= v_low AND id < p_first_id;
+    WHERE end_at IS NULL AND id >= v_low AND id <= v_high;
 END $$;
 COMMENT ON FUNCTION callfloor.close_cut IS 'Ends rows that a daemon left open when it died.';
 

@@ -12,9 +12,9 @@ WITH v AS (
     FROM callfloor.visit LEFT JOIN callfloor.queue q ON q.name = visit.queue
 ), n AS (
     SELECT day, queue, min(t_ms) AS service_level_ms, min(s_ms) AS short_abandon_ms,
-           count(*) AS entered,
+           count(*) AS offered,
            count(*) FILTER (WHERE waiting) AS waiting,
-           count(*) FILTER (WHERE NOT waiting) AS offered,
+           count(*) FILTER (WHERE NOT waiting) AS ended,
            count(*) FILTER (WHERE answered) AS answered,
            count(*) FILTER (WHERE abandoned) AS abandoned,
            count(*) FILTER (WHERE NOT waiting AND NOT answered AND NOT abandoned) AS other_exits,
@@ -30,22 +30,23 @@ WITH v AS (
     FROM v GROUP BY day, queue
 )
 SELECT n.*,
-       round(100.0 * answered_in_time / nullif(offered, 0), 1) AS sl_negative,
-       round(100.0 * (answered_in_time + abandoned_in_time) / nullif(offered, 0), 1) AS sl_positive,
-       round(100.0 * answered_in_time / nullif(offered - abandoned_in_time, 0), 1) AS sl_abandons_ignored,
+       round(100.0 * answered_in_time / nullif(ended, 0), 1) AS sl_negative,
+       round(100.0 * (answered_in_time + abandoned_in_time) / nullif(ended, 0), 1) AS sl_positive,
+       round(100.0 * answered_in_time / nullif(ended - abandoned_in_time, 0), 1) AS sl_abandons_ignored,
        round(100.0 * answered_in_time / nullif(answered, 0), 1) AS sl_only_handled,
-       round(100.0 * answered_in_time / nullif(offered - abandoned_short, 0), 1) AS sl_short_excluded,
-       round(100.0 * abandoned / nullif(offered, 0), 1) AS abandon_rate
+       round(100.0 * answered_in_time / nullif(ended - abandoned_short, 0), 1) AS sl_short_excluded,
+       round(100.0 * abandoned / nullif(ended, 0), 1) AS abandon_rate
 FROM n;
 COMMENT ON VIEW callfloor.v_queue_day IS
     'Visits by day of entry and queue. T: service_level_ms, S: short_abandon_ms of the queue.';
-COMMENT ON COLUMN callfloor.v_queue_day.offered IS 'Visits that ended: answered + abandoned + other_exits; waiting ones are not in it.';
+COMMENT ON COLUMN callfloor.v_queue_day.offered IS 'Visits that entered: answered + abandoned + other_exits + waiting.';
+COMMENT ON COLUMN callfloor.v_queue_day.ended IS 'Visits that ended: what the rates are of.';
 COMMENT ON COLUMN callfloor.v_queue_day.asa_s IS 'Average speed of answer: from queue entry to the agent''s answer, ringing included.';
-COMMENT ON COLUMN callfloor.v_queue_day.sl_negative IS 'Service level, %: answered within T / offered';
-COMMENT ON COLUMN callfloor.v_queue_day.sl_positive IS 'Service level, %: (answered within T + abandoned within T) / offered';
-COMMENT ON COLUMN callfloor.v_queue_day.sl_abandons_ignored IS 'Service level, %: answered within T / (offered - abandoned within T)';
+COMMENT ON COLUMN callfloor.v_queue_day.sl_negative IS 'Service level, %: answered within T / ended, as the daemon shows it';
+COMMENT ON COLUMN callfloor.v_queue_day.sl_positive IS 'Service level, %: (answered within T + abandoned within T) / ended';
+COMMENT ON COLUMN callfloor.v_queue_day.sl_abandons_ignored IS 'Service level, %: answered within T / (ended - abandoned within T)';
 COMMENT ON COLUMN callfloor.v_queue_day.sl_only_handled IS 'Service level, %: answered within T / answered; rises when callers give up';
-COMMENT ON COLUMN callfloor.v_queue_day.sl_short_excluded IS 'Service level, %: answered within T / (offered - abandoned within S)';
+COMMENT ON COLUMN callfloor.v_queue_day.sl_short_excluded IS 'Service level, %: answered within T / (ended - abandoned within S)';
 
 CREATE VIEW callfloor.v_agent_day AS
 WITH days AS (
@@ -132,7 +133,7 @@ LANGUAGE sql STABLE AS $$
     -- only known words
     SELECT 'known result', 'contact', c.id, c.result FROM callfloor.contact c
     WHERE c.start_at >= p_since AND c.result NOT IN
-          ('handled', 'abandoned', 'ended_in_menu', 'refused', 'failed', 'service', 'cut', 'timeout', 'overflow')
+          ('handled', 'abandoned', 'ended_in_menu', 'refused', 'failed', 'service', 'withdrawn', 'cut')
     UNION ALL
     SELECT 'known result', 'visit', v.id, v.result FROM callfloor.visit v
     WHERE v.enter_at >= p_since AND v.result NOT IN

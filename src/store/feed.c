@@ -17,7 +17,8 @@ enum {
     WINDOW_BYTES = 4 << 20, /* records in memory that PostgreSQL has not got yet */
     SILENCE_MS = 10000,
     RETRY_MIN_MS = 500,
-    RETRY_MAX_MS = 30000,
+    RETRY_MAX_MS = 10000,
+    ALARM_QUIET_MS = 60000,
 };
 
 enum setting { SETTING_SCHEMA, SETTING_APPLY, SETTING_QUEUES, SETTING_POSITION };
@@ -44,18 +45,28 @@ struct feed {
     struct event *retry;
     uint64_t retry_ms;
     struct log_limit alarm;
+    uint64_t alarm_quiet_ms;
+    uint32_t alarm_swallowed;
     uint64_t rejected, batches, retries;
     char error[160], refusal[160]; /* the last one; of the row being set aside */
 };
 
 static void turn(struct feed *feed);
 
+/* The same trouble again is told once a minute. */
 static void alarm_log(struct feed *feed, const char *event, const char *why) {
+    uint64_t now = loop_now_ms();
     uint32_t dropped;
+    bool again = !strcmp(feed->error, why) && now < feed->alarm_quiet_ms;
     str_copy(feed->error, sizeof feed->error, why);
-    if (log_allowed(&feed->alarm, loop_now_ms(), 5, &dropped))
-        log_error("store", "event=%s error=%s applied=%llu pending_in_memory=%zu dropped_lines=%u", event,
-                  log_value(why), (unsigned long long)feed->applied, feed->window.count, dropped);
+    if (again || !log_allowed(&feed->alarm, now, 5, &dropped)) {
+        feed->alarm_swallowed++;
+        return;
+    }
+    log_error("store", "event=%s error=%s applied=%llu in_memory=%zu swallowed=%u", event, log_value(why),
+              (unsigned long long)feed->applied, feed->window.count, feed->alarm_swallowed);
+    feed->alarm_swallowed = 0;
+    feed->alarm_quiet_ms = now + ALARM_QUIET_MS;
 }
 
 /* ---- the window ---- */

@@ -254,6 +254,126 @@ static void test_bad_databases(void **state) {
     check_calls(rig);
 }
 
+/* Each rule finds its broken row: a check that finds nothing would please everybody. */
+static void test_check_finds(void **state) {
+    static const struct {
+        const char *breaks, *rule;
+    } cases[] = {
+        {"UPDATE callfloor.contact SET result = NULL", "result when and only when ended"},
+        {"UPDATE callfloor.visit SET leave_at = NULL", "result when and only when ended"},
+        {"UPDATE callfloor.offer SET result = NULL", "result when and only when ended"},
+        {"UPDATE callfloor.handle SET ended_by = NULL", "result when and only when ended"},
+        {"UPDATE callfloor.contact SET result = 'whatever'", "known result"},
+        {"UPDATE callfloor.visit SET result = 'whatever'", "known result"},
+        {"UPDATE callfloor.offer SET result = 'whatever'", "known result"},
+        {"UPDATE callfloor.contact SET end_at = start_at - interval '1 us'", "times in order"},
+        {"UPDATE callfloor.visit SET leave_at = enter_at - interval '1 us'", "times in order"},
+        {"UPDATE callfloor.offer SET ring_at = end_at + interval '1 us'", "times in order"},
+        {"UPDATE callfloor.handle SET wrap_end_at = end_at - interval '1 us'", "times in order"},
+        {"UPDATE callfloor.agent_state SET end_at = start_at - interval '1 us'", "times in order"},
+        {"DELETE FROM callfloor.contact", "contact exists"},
+        {"UPDATE callfloor.visit SET leave_at = NULL, result = NULL", "open within an ended contact"},
+        {"DELETE FROM callfloor.handle", "handled contact has a handle"},
+        {"DELETE FROM callfloor.offer", "handle has exactly one answered offer"},
+        {"UPDATE callfloor.offer SET result = 'no_answer'", "handle has exactly one answered offer"},
+        {"UPDATE callfloor.offer SET agent = 'other'", "handle has exactly one answered offer"},
+        {"INSERT INTO callfloor.handle SELECT id + 1000, contact_id, visit_id, offer_id, 'other', queue, "
+         "start_at, "
+         "end_at, wrap_end_at, talk_ms, hold_ms, hold_count, wrap_ms, ended_by FROM callfloor.handle",
+         "one handle per offer"},
+        {"INSERT INTO callfloor.offer SELECT id + 1000, contact_id, visit_id, 'other', reserve_at, ring_at, "
+         "end_at, "
+         "result, sip_status FROM callfloor.offer",
+         "one answered offer per visit"},
+        {"UPDATE callfloor.offer SET visit_id = NULL", "answered visit has an answered offer"},
+        {"UPDATE callfloor.handle SET talk_ms = talk_ms + 21", "talk and hold add up"},
+        {"UPDATE callfloor.handle SET wrap_ms = wrap_ms - 21", "wrap-up adds up"},
+        {"INSERT INTO callfloor.visit SELECT id + 1000, contact_id, 'other', enter_at, leave_at, 0, 0, 0, "
+         "'timeout' "
+         "FROM callfloor.visit",
+         "visits of a contact do not overlap"},
+        {"INSERT INTO callfloor.agent_state SELECT id + 1000, agent, presence, activity, reason, start_at + "
+         "interval "
+         "'1 s', NULL, NULL FROM callfloor.agent_state",
+         "states of an agent do not overlap"},
+        {"UPDATE callfloor.handle SET start_at = start_at - interval '1 min', end_at = end_at + interval '1 "
+         "min'",
+         "handles of an agent do not overlap"},
+    };
+    struct rig *rig = *state;
+    put_call(rig, true);
+    put_call(rig, true);
+    assert_true(wait_for(rig, 5000, is_applied));
+    check_calls(rig);
+    PGconn *conn = sql_connect();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char query[200];
+        PQclear(PQexec(conn, "BEGIN"));
+        PGresult *result = PQexec(conn, cases[i].breaks);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK)
+            fail_msg("%s", PQresultErrorMessage(result));
+        PQclear(result);
+        snprintf(query, sizeof query, "SELECT 1 FROM callfloor.check_records() WHERE rule = '%s'",
+                 cases[i].rule);
+        result = PQexec(conn, query);
+        if (PQntuples(result) < 1)
+            fail_msg("not found: %s", cases[i].breaks);
+        PQclear(result);
+        PQclear(PQexec(conn, "ROLLBACK"));
+    }
+    PQfinish(conn);
+}
+
+/* The worked example of the field: one day, five true service levels from 70 to 82 %. */
+static void test_service_levels(void **state) {
+    static const struct {
+        int count, wait_s;
+        const char *result;
+    } day[] = {{70, 10, "answered"},
+               {15, 60, "answered"},
+               {4, 3, "abandoned"},
+               {6, 15, "abandoned"},
+               {5, 90, "abandoned"}};
+    struct rig *rig = *state;
+    for (size_t i = 0; i < ARRAY_LEN(day); i++) {
+        for (int j = 0; j < day[i].count; j++) {
+            struct record visit = {.kind = RECORD_VISIT};
+            visit.visit = (struct record_visit){
+                .id = rig->next_id++, .contact_id = 1, .queue = "q", .enter_us = day_us};
+            visit.visit.leave_us = day_us + (uint64_t)day[i].wait_s * 1000000;
+            str_copy(visit.visit.result, sizeof visit.visit.result, day[i].result);
+            put(rig, &visit);
+        }
+    }
+    assert_true(wait_for(rig, 5000, is_applied));
+    assert_string_equal(
+        sql("SELECT concat_ws(' ', offered, ended, answered, abandoned, other_exits, sl_negative, "
+            "sl_positive, sl_abandons_ignored, sl_only_handled, sl_short_excluded, abandon_rate, "
+            "asa_s, longest_wait_s) FROM callfloor.v_queue_day"),
+        "100 100 85 15 0 70.0 80.0 77.8 82.4 72.9 15.0 18.8 90.0");
+}
+
+/* Two daemons on one database, in one network of calls: neither touches the other's rows. */
+static void test_two_nodes(void **state) {
+    struct rig *rig = *state, *other = rig_new(6);
+    rig_start(other);
+    for (int i = 0; i < 50; i++) {
+        put_call(rig, true);
+        put_call(other, true);
+        wait_for(rig, 2, never);
+        wait_for(other, 2, never);
+    }
+    for (int i = 0; i < 300 && !(is_applied(rig) && is_applied(other)); i++) {
+        wait_for(rig, 10, is_applied);
+        wait_for(other, 10, is_applied);
+    }
+    assert_true(is_applied(rig) && is_applied(other));
+    assert_int_equal(sql_int("SELECT count(*) FROM callfloor.contact WHERE result = 'handled'"), 100);
+    assert_int_equal(sql_int("SELECT count(*) FROM callfloor.customer"), 10); /* the same callers */
+    assert_int_equal(sql_int("SELECT sum(contacts) FROM callfloor.customer"), 100);
+    rig_free(other);
+}
+
 int main(int argc, char **argv) {
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);
@@ -262,7 +382,8 @@ int main(int argc, char **argv) {
         RIG_TEST(test_rows_arrive),    RIG_TEST(test_migrations_twice), RIG_TEST(test_migrations_at_once),
         RIG_TEST(test_newer_database), RIG_TEST(test_customers),        RIG_TEST(test_catching_up),
         RIG_TEST(test_poison_row),     RIG_TEST(test_journal_behind),   RIG_TEST(test_database_behind),
-        RIG_TEST(test_reload),         RIG_TEST(test_bad_databases),
+        RIG_TEST(test_reload),         RIG_TEST(test_check_finds),      RIG_TEST(test_service_levels),
+        RIG_TEST(test_two_nodes),      RIG_TEST(test_bad_databases),
     };
     return cmocka_run_group_tests(tests, server_make, server_remove);
 }
