@@ -8,7 +8,9 @@
 #include "daemon/writer.c"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -159,6 +161,29 @@ static void writer_tells_of_failures(void **unused) {
     assert_int_equal(err, ENOENT);
     assert_int_equal(file, 1);
     assert_int_equal(writer_error(writer, &file), 0); /* once */
+    writer_destroy(writer);
+}
+
+static void a_failed_write_leaves_the_old_file(void **unused) {
+    struct rlimit whole, little = {10, 10};
+    struct writer *writer = NULL;
+    char path[128];
+    int file = -1, err = 0;
+    const char *paths[WRITER_FILES] = {path, path};
+    str_copy(path, sizeof path, path_of("a"));
+    put("a", "old");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &whole), 0);
+    little.rlim_max = whole.rlim_max;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(writer_create(&writer, paths), 0);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0); /* as a full disk */
+    writer_put(writer, 0, strdup("new, and longer than ten bytes"));
+    for (int i = 0; i < 500 && !(err = writer_error(writer, &file)); i++)
+        usleep(10000);
+    setrlimit(RLIMIT_FSIZE, &whole);
+    assert_int_equal(err, EFBIG);
+    assert_file("a", "old");
+    assert_int_equal(access(path_of("a.new"), F_OK), -1);
     writer_destroy(writer);
 }
 
@@ -428,6 +453,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(writer_keeps_the_last),
         TEST(writer_tells_of_failures),
+        TEST(a_failed_write_leaves_the_old_file),
         TEST(presence_outlives_a_restart),
         TEST(who_went_home_stays_at_home),
         TEST(ids_ascend_though_the_clock_goes_back),
