@@ -22,7 +22,8 @@ int ua_start(struct ua *ua, const struct ua_sink *sink);
 int ua_reload(struct ua *ua, const struct conf *conf);
 /* The port a listener got, for listeners configured with port 0 (tests); 0 if there is none. */
 uint16_t ua_listen_port(const struct ua *ua, uint32_t index);
-/* Unregisters from trunks as far as that goes without waiting, closes sockets, forgets everything. */
+/* Unregisters from trunks as far as that goes without waiting, closes sockets, forgets everything. The loop
+ * must not run any more afterwards. */
 void ua_destroy(struct ua *ua);
 
 /* Registrar bindings as JSON text to save over a restart (malloc'ed), and back. NULL/-EINVAL on failure. */

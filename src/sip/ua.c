@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 
 const char ua_product[] = "Callfloor/" CALLFLOOR_VERSION;
 const char ua_allow[] = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO, REGISTER";
@@ -211,6 +212,8 @@ int ua_create(struct ua **uap, struct loop *loop, const struct conf *conf) {
     if (!error) {
         ua->loop = loop;
         ua->conf = conf;
+        if (getrandom(&ua->source_seed, sizeof ua->source_seed, 0) < 0)
+            ua->source_seed = loop_now_us();
         error = ua_legs_create(ua);
     }
     if (!error)

@@ -36,7 +36,7 @@ struct ua_bindings; /* ua_bindings.c */
 struct ua_trunks;   /* ua_trunk.c */
 struct ua_digest;   /* ua_digest.c */
 
-enum { UA_LISTEN_MAX = 16 };
+enum { UA_LISTEN_MAX = 16, UA_SOURCES = 1024 };
 
 /* So many a second, saved up for one second. */
 struct ua_rate {
@@ -69,9 +69,10 @@ struct ua {
     } listen[UA_LISTEN_MAX];
     uint32_t listen_count;
 
-    uint64_t connections_ms; /* when TCP connections are counted again */
-    struct ua_legs *legs;    /* ua_leg.c */
-    struct ua_rate invites, strangers;
+    uint64_t connections_ms;                                /* when TCP connections are counted again */
+    struct ua_legs *legs;                                   /* ua_leg.c */
+    struct ua_rate invites, strangers, sources[UA_SOURCES]; /* ua_request.c */
+    uint64_t source_seed;
     struct log_limit log_refused, log_malformed;
 };
 

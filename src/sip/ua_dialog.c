@@ -33,10 +33,10 @@ static int on_bye_response(void *magic, nta_outgoing_t *orq, const sip_t *sip) {
     return 0;
 }
 
-void ua_leg_bye(struct ua_leg *leg, const char *reason) {
+void ua_leg_bye(struct ua_leg *leg, uint16_t status, const char *reason) {
     char text[96] = "";
-    if (reason)
-        snprintf(text, sizeof text, "SIP;text=\"%.64s\"", reason);
+    if (status)
+        snprintf(text, sizeof text, "SIP;cause=%u;text=\"%.64s\"", status, reason);
     if (leg->other)
         nta_outgoing_destroy(leg->other);
     leg->other = nta_outgoing_tcreate(leg->dialog, on_bye_response, leg, ua_leg_route(leg), SIP_METHOD_BYE,

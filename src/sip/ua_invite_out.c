@@ -307,14 +307,14 @@ int ua_out_up(struct ua_leg *leg, const struct ua_leg_input *input) {
 
 int ua_out_late_ok(struct ua_leg *leg, const struct ua_leg_input *input) {
     send_ack(leg);
-    ua_leg_bye(leg, NULL);
+    ua_leg_bye(leg, 0, NULL);
     return 0;
 }
 
 int ua_out_bad_ok(struct ua_leg *leg, const struct ua_leg_input *input) {
     ua_leg_tell_end(leg, input->status, input->text);
     send_ack(leg);
-    ua_leg_bye(leg, input->text);
+    ua_leg_bye(leg, input->status, input->text);
     return 0;
 }
 

@@ -186,11 +186,11 @@ static int end_now(struct ua_leg *leg, const struct ua_leg_input *input) {
 }
 static int end_and_bye(struct ua_leg *leg, const struct ua_leg_input *input) {
     ua_leg_tell_end(leg, input->status, input->text);
-    ua_leg_bye(leg, input->status ? input->text : NULL);
+    ua_leg_bye(leg, input->status, input->text);
     return 0;
 }
 static int bye(struct ua_leg *leg, const struct ua_leg_input *input) {
-    ua_leg_bye(leg, NULL);
+    ua_leg_bye(leg, 0, NULL);
     return 0;
 }
 

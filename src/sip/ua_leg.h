@@ -190,7 +190,8 @@ int ua_dialog_request(void *magic, nta_leg_t *dialog, nta_incoming_t *irq, const
 void ua_reinvite_acked(struct ua_leg *leg, const sip_t *sip);
 /* Text of the Reason header. */
 void ua_reason_text(const sip_t *sip, const char *otherwise, char *text, size_t size);
-void ua_leg_bye(struct ua_leg *leg, const char *reason);
+/* status 0: no Reason header. */
+void ua_leg_bye(struct ua_leg *leg, uint16_t status, const char *reason);
 int ua_leg_send_info(struct ua_leg *leg, char digit, uint32_t duration_ms);
 
 /* ---- ua_session.c ---- */

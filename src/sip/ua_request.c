@@ -2,6 +2,7 @@
  *
  * Requests outside of dialogs. Whatever can be refused without keeping anything of it is answered
  * statelessly: a transaction of Sofia's costs 9.5 kB for 32 s, and some messages hurt it. */
+#include "sip/ua_address.h"
 #include "sip/ua_leg.h"
 
 #include <errno.h>
@@ -11,7 +12,8 @@
 #include <strings.h>
 
 enum {
-    STRANGERS_PER_S = 200, /* requests without proof answered each second, others are dropped */
+    STRANGERS_PER_S = 300, /* requests from outside the trunks heard each second, others are dropped */
+    SOURCE_PER_S = 100,    /* of these from one address */
     BODY_MAX = 16384,
     HEADERS_MAX_LEN = 1024, /* of one identity: Call-ID, tags, users */
 };
@@ -128,15 +130,51 @@ struct asker {
     struct sockaddr_storage from;
 };
 
+/* Does this agent's phone register from, or have its fixed contact at, this very address and port? */
+static bool is_phone_of(struct ua *ua, uint32_t agent, const struct sockaddr *from) {
+    struct ua_binding binding[8];
+    char source[ADDRESS_LEN + 8];
+    if (ua_bindings_is_fixed_source(ua, agent, from))
+        return true;
+    ua_address_text(from, source, sizeof source);
+    uint32_t count = ua_bindings_list(ua, agent, binding, ARRAY_LEN(binding));
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(binding[i].source, source) == 0)
+            return true;
+    return false;
+}
+
+/* A trunk by its address, else whom From claims to be. A phone on the same host as a trunk (a small office,
+ * a test) is told from it by its port. */
 static void classify(struct ua *ua, msg_t *msg, const sip_t *sip, struct asker *who) {
     su_sockaddr_t *source = msg_addr(msg);
     char user[NUMBER_LEN];
+    const struct sockaddr *from = (const struct sockaddr *)&who->from;
     memset(who, 0, sizeof *who);
     memcpy(&who->from, &source->su_sa, sizeof *source < sizeof who->from ? sizeof *source : sizeof who->from);
-    who->trunk = ua_trunk_of_source(ua, (const struct sockaddr *)&who->from);
-    if (who->trunk || !sip->sip_from || ua_user_part(sip->sip_from->a_url->url_user, user, sizeof user))
+    who->trunk = ua_trunk_of_source(ua, from);
+    if (sip->sip_request->rq_method != sip_method_invite ||
+        ua_user_part(sip->sip_from->a_url->url_user, user, sizeof user))
         return;
     who->agent = user[0] ? conf_find_agent(ua->conf, user) : 0;
+    if (who->trunk && who->agent && is_phone_of(ua, who->agent, from))
+        who->trunk = 0;
+}
+
+/* Requests from outside the trunks are heard as long as they are not too many, in all and from one address.
+ */
+static bool hears(struct ua *ua, const struct asker *who) {
+    struct ua_address address;
+    const struct sockaddr *from = (const struct sockaddr *)&who->from;
+    uint64_t hash = ua->source_seed;
+    if (who->trunk)
+        return true;
+    if (ua_digest_banned(ua, from) || ua_address_of(from, &address))
+        return false;
+    for (size_t i = 0; i < sizeof address.byte; i++)
+        hash = (hash ^ address.byte[i]) * 1099511628211u;
+    return ua_rate_allows(&ua->sources[(hash >> 32) % UA_SOURCES], SOURCE_PER_S, ua_now_ms(ua)) &&
+           ua_rate_allows(&ua->strangers, STRANGERS_PER_S, ua_now_ms(ua));
 }
 
 static void refuse(struct ua *ua, msg_t *msg, const struct verdict *why) {
@@ -251,9 +289,7 @@ int ua_message(void *arg, nta_agent_t *agent, msg_t *msg, sip_t *sip) {
     }
     ua->count.requests_in++;
     classify(ua, msg, sip, &who);
-    const struct sockaddr *from = (const struct sockaddr *)&who.from;
-    if (!who.trunk &&
-        (ua_digest_banned(ua, from) || !ua_rate_allows(&ua->strangers, STRANGERS_PER_S, ua_now_ms(ua)))) {
+    if (!hears(ua, &who)) {
         nta_msg_discard(agent, msg);
         return 0;
     }

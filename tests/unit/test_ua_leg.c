@@ -138,6 +138,7 @@ static void in_no_ack(void **state) {
     expect_no_event();
     advance(33000);
     expect_skipping("BYE ", "SIP/2.0 200");
+    assert_string_equal(header("Reason"), "SIP;cause=408;text=\"no ACK\"");
     respond(world.last, "200 OK", NULL, NULL, NULL);
     expect_event("ended 1 status=408 by_us=0 text=no ACK");
     assert_clean();
@@ -182,6 +183,24 @@ static void in_bye_of_both(void **state) {
     expect("SIP/2.0 200");
     respond(bye, "200 OK", NULL, NULL, NULL);
     expect_event("ended 1 status=0 by_us=1");
+    assert_clean();
+}
+
+static void in_bye_while_ringing(void **state) {
+    struct dialog d;
+    uint32_t leg = call_in(&d, NULL, sdp_plain);
+    world.port.ring(world.port.ctx, leg);
+    expect("SIP/2.0 180");
+    learn(&d);
+    advance(61000);
+    expect("SIP/2.0 180"); /* repeated each minute, or proxies give the call up */
+    request(&d, "BYE", NULL, NULL);
+    expect("SIP/2.0 487");
+    assert_has(header("CSeq"), "INVITE");
+    expect("SIP/2.0 200");
+    expect_event("ended 1 status=487 by_us=0 text=BYE");
+    advance(33000);
+    drain();
     assert_clean();
 }
 
@@ -538,6 +557,7 @@ int main(void) {
         TEST(in_ended_before_ack),
         TEST(in_bye_before_ack),
         TEST(in_bye_of_both),
+        TEST(in_bye_while_ringing),
         TEST(in_reliable),
         TEST(in_reliable_never_acknowledged),
         TEST(in_floor_ends_from_inside),

@@ -22,6 +22,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#pragma GCC diagnostic ignored "-Wunused-function" /* each test uses some of it */
+
 enum { MESSAGE = 8192 };
 
 static const char sdp_plain[] = "v=0\r\no=x 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n"
