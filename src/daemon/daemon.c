@@ -84,8 +84,11 @@ static void on_console_drain(void *arg, bool now) {
 /* ---- building ---- */
 
 static int make_state_dir(const char *path) {
+    struct stat st;
     if (mkdir(path, 0750) && errno != EEXIST)
         return -errno;
+    if (!stat(path, &st) && !S_ISDIR(st.st_mode))
+        return -ENOTDIR;
     return access(path, R_OK | W_OK | X_OK) ? -errno : 0;
 }
 
@@ -109,10 +112,8 @@ static int create_parts(struct daemon *d) {
     uint64_t first_id = record_first_id(conf->node, state_first_ms(d->state, wall_us / 1000));
     struct store_setup store = {d->loop, conf, conf->sql_dir, first_id, wall_us};
     int err = store_create(&d->store, &store);
-    if (err == -EAGAIN)
-        return daemon_failed(-EBUSY, "state_dir in use by another daemon", conf->state_dir);
-    if (err)
-        return daemon_failed(err, "journal", conf->state_dir);
+    if (err) /* about the journal it has told itself */
+        return err == -ENOMEM ? daemon_failed(err, "store", conf->state_dir) : err;
     if ((err = media_create(&d->media, d->loop, conf)))
         return daemon_failed(err, "media", conf->rtp_address);
     if ((err = ua_create(&d->ua, d->loop, conf)))
