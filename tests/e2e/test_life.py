@@ -16,7 +16,7 @@ from phone import Phone
 
 def test_ready_is_told_when_it_works(make_center):
     """READY=1 comes when SIP and console answer, not before; STOPPING=1 at the end."""
-    c = make_center(start=False)
+    c = make_center(start=False, database=False)
     c.daemon.start(wait=True)
     assert c.caller().request('OPTIONS', timeout=2).status == 200
     assert c.daemon.command('show version')
@@ -26,7 +26,7 @@ def test_ready_is_told_when_it_works(make_center):
 
 
 def test_watchdog(make_center):
-    c = make_center(start=False)
+    c = make_center(start=False, database=False)
     os.environ['WATCHDOG_USEC'] = '1000000'
     try:
         c.daemon.start()
