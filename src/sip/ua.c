@@ -283,6 +283,7 @@ void ua_destroy(struct ua *ua) {
         nta_agent_destroy(ua->agent);
     ua->agent = NULL;
     ua_loop_destroy(ua);
+    ua_connections_done();
     for (uint32_t i = 0; i < ua->listen_count; i++)
         free(ua->listen[i].conf.address);
     free(ua);

@@ -110,6 +110,7 @@ struct ua_guard {
 void ua_guard_push(struct ua_guard *guard);
 void ua_guard_leave(struct ua_guard *guard);
 #define UA_GUARD_ENTER(guard) (ua_guard_push(guard), _setjmp((guard)->back) == 0)
+bool ua_guard_active(void);     /* between enter and leave, on this thread */
 uint32_t ua_guard_caught(void); /* assertions contained so far */
 
 /* limit_per_s 0 = none. */

@@ -24,6 +24,10 @@ void ua_guard_leave(struct ua_guard *guard) {
     innermost = guard->outer;
 }
 
+bool ua_guard_active(void) {
+    return innermost != NULL;
+}
+
 uint32_t ua_guard_caught(void) {
     return caught;
 }

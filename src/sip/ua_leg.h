@@ -220,6 +220,8 @@ void ua_leg_contact(const struct ua_leg *leg, char *text, size_t size); /* "<sip
 
 /* ---- ua_connections.c: caps TCP connections ---- */
 
+enum { UA_CONNECTIONS_PER_ADDRESS = 128 };
 uint64_t ua_connections_tick(struct ua *ua, uint64_t now_ms);
+void ua_connections_done(void);
 
 #endif

@@ -393,6 +393,86 @@ static void mutated_responses(void **state) {
     assert_clean();
 }
 
+/* ---- TCP ---- */
+
+static int tcp_connect(void) {
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons(ua_listen_port(world.ua, 1)),
+                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0 && connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
+    return fd;
+}
+
+static void tcp_expect(int fd, const char *start) {
+    ssize_t n = -1;
+    for (int i = 0; i < 200 && n < 0; i++) {
+        turn_loop(1);
+        n = recv(fd, world.last, sizeof world.last - 1, MSG_DONTWAIT);
+    }
+    assert_true(n >= 0);
+    world.last[n] = '\0';
+    if (strncmp(world.last, start, strlen(start)) != 0)
+        fail_msg("expected: %s\ngot: %s", start, world.last);
+}
+
+static const char tcp_options[] =
+    "OPTIONS sip:x@127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:9;branch=z9hG4bKt\r\n"
+    "From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>\r\nCall-ID: z\r\nCSeq: 1 OPTIONS\r\nContent-Length: ";
+
+static void tcp_pieces_and_excess(void **state) {
+    char text[1024];
+    int fd = tcp_connect();
+    int n = snprintf(text, sizeof text, "%s0\r\n\r\n", tcp_options);
+    for (int i = 0; i < n; i++) {
+        assert_int_equal(send(fd, text + i, 1, 0), 1);
+        turn_loop(1);
+    }
+    tcp_expect(fd, "SIP/2.0 200");
+    n = snprintf(text, sizeof text, "%s900000\r\n\r\n", tcp_options);
+    assert_int_equal(send(fd, text, (size_t)n, 0), n);
+    for (int i = 0; i < 80; i++) {
+        memset(text, 'x', sizeof text);
+        send(fd, text, sizeof text, MSG_NOSIGNAL | MSG_DONTWAIT);
+        turn_loop(1);
+    }
+    tcp_expect(fd, "SIP/2.0 413");
+    close(fd);
+    fd = tcp_connect();
+    assert_int_equal(send(fd, tcp_options, 30, 0), 30); /* and never the rest */
+    turn_loop(5);
+    advance(45000);
+    tcp_expect(fd, ""); /* closed */
+    assert_int_equal(recv(fd, text, sizeof text, 0), 0);
+    close(fd);
+    assert_clean();
+}
+
+static void tcp_connections_are_capped(void **state) {
+    enum { OPENED = 160, CAP = 128 };
+    int fd[OPENED], alive = 0;
+    for (int i = 0; i < OPENED; i++) {
+        fd[i] = tcp_connect();
+        turn_loop(1);
+    }
+    turn_loop(20);
+    for (int i = 0; i < OPENED; i++) {
+        char c;
+        alive += recv(fd[i], &c, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN;
+    }
+    assert_int_equal(alive, CAP);
+    for (int i = 0; i < OPENED; i++)
+        close(fd[i]);
+    turn_loop(20);
+    int again = tcp_connect(); /* the room of the closed ones is free again */
+    char text[1024];
+    int n = snprintf(text, sizeof text, "%s0\r\n\r\n", tcp_options);
+    assert_int_equal(send(again, text, (size_t)n, 0), n);
+    tcp_expect(again, "SIP/2.0 200");
+    close(again);
+    assert_clean();
+}
+
 /* ---- what stands between Sofia and the process ---- */
 
 static void lookups_are_numeric_under_guard(void **state) {
@@ -500,6 +580,8 @@ int main(void) {
         TEST(garbage),
         TEST(mutated),
         TEST(mutated_responses),
+        TEST(tcp_pieces_and_excess),
+        TEST(tcp_connections_are_capped),
         TEST(lookups_are_numeric_under_guard),
         TEST(rates),
         TEST(listener_in_use),

@@ -39,7 +39,7 @@ struct world {
     struct ua *ua;
     struct ua_port port;
     struct conf conf;
-    struct conf_listen listen[1];
+    struct conf_listen listen[2];
     struct conf_peer peer;
     struct conf_trunk trunk;
     struct conf_agent agent;
@@ -422,6 +422,7 @@ static int world_start(void **state) {
         return -1;
     world.peer_port = ntohs(here.sin_port);
     world.listen[0] = (struct conf_listen){false, (char *)"127.0.0.1", 0};
+    world.listen[1] = (struct conf_listen){true, (char *)"127.0.0.1", 0};
     world.peer = (struct conf_peer){(char *)"127.0.0.1", 32, world.peer_port};
     world.trunk = (struct conf_trunk){.name = (char *)"carrier",
                                       .peer = &world.peer,
@@ -441,7 +442,7 @@ static int world_start(void **state) {
                                .realm = (char *)"test",
                                .public_address = (char *)"",
                                .listen = world.listen,
-                               .listen_count = 1,
+                               .listen_count = 2,
                                .register_min_s = 60,
                                .register_max_s = 3600,
                                .trunk = &world.trunk,
