@@ -68,6 +68,9 @@ $(BUILD)/obj/%.o: src/%.c
 	@printf '\nCC %s' '$<' >/dev/null
 	$(if $(V),,@)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+# embedded by the assembler, which -MMD does not see
+$(BUILD)/obj/web/web_page.o: src/web/wallboard.html
+
 define lib_rule
 $(BUILD)/lib/$(1).a: $(call lib_objs,$(1))
 	@mkdir -p $$(@D); rm -f $$@

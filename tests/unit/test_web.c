@@ -252,7 +252,7 @@ static void hash_of(const char *page, const char *open, const char *end, char *o
     snprintf(out, size, "'sha256-%s'", (char *)code);
 }
 static void test_page(void **state) {
-    char script[100], style[100];
+    char script[128], style[128];
     assert_int_equal(get("/", "bert:penguin"), 200);
     assert_non_null(strstr(text, "Content-Type: text/html; charset=utf-8\r\n"));
     assert_non_null(strstr(text, "Cache-Control: no-store\r\n"));
