@@ -34,6 +34,7 @@ struct feed {
     uint64_t window_last;     /* all records up to here are in the window, applied, or gone */
     uint32_t flight;
     uint64_t flight_last;
+    uint64_t sent;                    /* highest seq any database can have got from this journal */
     bool reading, rejecting, waiting; /* a journal answer is due, or the retry timer */
     bool read_stale;                  /* the answer was asked for before the window moved elsewhere */
     uint64_t suspect;                 /* seq refused once; row being set aside */
@@ -130,6 +131,7 @@ static int request_apply(struct feed *feed, uint64_t last, const char *rows) {
     snprintf(seq, sizeof seq, "%llu", (unsigned long long)last);
     const char *value[] = {node, store_journal_stream(feed->setup.journal), seq, rows};
     feed->flight_last = last;
+    feed->sent = last > feed->sent ? last : feed->sent;
     feed->batches++;
     return store_db_request(feed->db, "apply", ARRAY_LEN(value), value, on_applied, last);
 }
@@ -327,14 +329,12 @@ void store_feed_news(struct feed *feed, struct journal_news *news) {
 /* ---- the connection ---- */
 
 static void take_position(struct feed *feed, const PGresult *result) {
-    struct journal_state state;
     uint64_t position = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
-    store_journal_state(feed->setup.journal, &state);
-    if (position > state.put) {
+    if (position > feed->sent) {
         /* A disk that lost what it had promised to keep: numbers would be used twice. Under a new name
          * everything here is applied again, which does no harm. */
         log_error("store", "event=journal_behind position=%llu journal=%llu action=new_stream",
-                  (unsigned long long)position, (unsigned long long)state.put);
+                  (unsigned long long)position, (unsigned long long)feed->sent);
         int err = store_journal_new_stream(feed->setup.journal);
         store_db_fail(feed->db, err ? "the journal's new identity cannot be written" : "journal was behind");
         return;
@@ -423,6 +423,7 @@ int store_feed_create(struct feed **fp, const struct feed_setup *setup) {
     if (!feed)
         return -ENOMEM;
     feed->setup = *setup;
+    feed->sent = setup->last_seq;
     feed->limit = BATCH_RECORDS;
     store_entries_init(&feed->window);
     const struct db_owner owner = {feed, "records", SILENCE_MS, set_up, on_ready, on_down};

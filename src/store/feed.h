@@ -21,6 +21,7 @@ struct feed_setup {
     struct journal *journal;
     const struct schema *schema;
     uint32_t node;
+    uint64_t last_seq;            /* found in the journal at the start: no database can have more */
     void (*on_change)(void *ctx); /* connected or not any more */
     void *ctx;
 };

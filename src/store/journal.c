@@ -146,9 +146,10 @@ static int write_stream(struct journal *journal) {
              fsync(journal->dir) < 0)
         err = -errno;
     close(fd);
-    if (!err)
-        str_copy(journal->stream, sizeof journal->stream, strtok(text, "\n"));
-    return err;
+    if (err)
+        return err;
+    text[n - 1] = 0; /* the newline */
+    return str_copy(journal->stream, sizeof journal->stream, text);
 }
 
 static int read_stream(struct journal *journal) {

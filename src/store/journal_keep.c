@@ -166,7 +166,7 @@ static int walk_segment(struct journal *journal, struct reading *r, struct line_
     uint64_t offset = 0, bad_from = 0, bad_size = 0;
     int more = 0;
     while (walk->offset < limit && (more = store_walk_next(walk, &line, &found, &offset)) > 0) {
-        if (found == LINE_BAD) {
+        if (found != LINE_GOOD) { /* also a torn end: behind the good bytes of the last one nothing is read */
             bad_from = bad_size ? bad_from : offset;
             bad_size += line.size;
             continue;
@@ -174,8 +174,6 @@ static int walk_segment(struct journal *journal, struct reading *r, struct line_
         if (bad_size)
             store_journal_set_aside(journal, walk->fd, name, bad_from, bad_size);
         bad_size = 0;
-        if (found == LINE_UNFINISHED)
-            break;
         if (line.seq > r->last && !take_line(r, &line, walk->buffer + walk->at - line.size)) {
             journal->cursor_segment = name;
             journal->cursor_offset = offset;

@@ -128,43 +128,61 @@ static uint64_t modified_us(int fd) {
     return (uint64_t)st.st_mtim.tv_sec * 1000000 + (uint64_t)st.st_mtim.tv_nsec / 1000;
 }
 
-/* Scans one file and leaves it open when it is the last, to be written further. */
-static int take_segment(struct journal *journal, uint64_t number, bool last, struct journal_found *found) {
-    char name[SEGMENT_NAME_LEN];
+/* The segment to be written further: read through, its torn tail cut off. */
+static int take_last(struct journal *journal, struct segment *segment) {
     uint64_t tail = 0;
+    int err = scan_segment(journal, segment->fd, segment, &tail);
+    if (!err && tail) {
+        store_journal_note(journal, LOG_LEVEL_WARN,
+                           "event=journal_torn segment=%020llu bytes=%llu action=cut_off",
+                           (unsigned long long)segment->name, (unsigned long long)tail);
+        if (ftruncate(segment->fd, (off_t)segment->bytes) < 0)
+            err = -errno;
+    }
+    segment->synced = 0; /* it may have been written just before the run was killed */
+    return err;
+}
+
+/* An earlier one: its lines are checked when they are read back, so that a long journal does not delay the
+ * start. `next` is the number of the segment behind. */
+static int take_earlier(struct journal *journal, struct segment *segment, uint64_t next) {
+    char text[STORE_LINE_MAX];
+    struct line line;
+    struct stat st;
+    ssize_t n = pread(segment->fd, text, sizeof text, 0);
+    if (n < 0 || fstat(segment->fd, &st) < 0 || fdatasync(segment->fd) < 0)
+        return -errno;
+    if (store_line_parse(text, (size_t)n, &line) == LINE_GOOD)
+        segment->first_at_us = line.at_us;
+    segment->last = next - 1;
+    segment->bytes = segment->synced = (uint64_t)st.st_size;
+    segment->rolled = true;
+    close(segment->fd);
+    segment->fd = -1;
+    return 0;
+}
+
+/* next: number of the segment behind, 0 = this is the last one. */
+static int take_segment(struct journal *journal, uint64_t number, uint64_t next,
+                        struct journal_found *found) {
+    char name[SEGMENT_NAME_LEN];
     struct segment *segment = store_segment_new(number);
     if (!segment)
         return -ENOMEM;
     snprintf(name, sizeof name, SEGMENT_NAME, (unsigned long long)number);
-    int fd = openat(journal->dir, name, O_RDWR | O_CLOEXEC), err = fd < 0 ? -errno : 0;
+    segment->fd = openat(journal->dir, name, O_RDWR | O_CLOEXEC);
+    int err = segment->fd < 0 ? -errno : 0;
     if (!err) {
-        uint64_t modified = modified_us(fd);
+        uint64_t modified = modified_us(segment->fd);
         found->alive_us = modified > found->alive_us ? modified : found->alive_us;
-        err = scan_segment(journal, fd, segment, &tail);
-    }
-    if (!err && tail) {
-        store_journal_note(journal, LOG_LEVEL_WARN, "event=journal_torn segment=%020llu bytes=%llu action=%s",
-                           (unsigned long long)number, (unsigned long long)tail,
-                           last ? "cut_off" : "set_aside");
-        if (!last)
-            store_journal_set_aside(journal, fd, segment->name, segment->bytes, tail);
-        else if (ftruncate(fd, (off_t)segment->bytes) < 0)
-            err = -errno;
-    }
-    if (!err && !last && fdatasync(fd) < 0) /* the earlier run may have been killed before it could */
-        err = -errno;
-    if (err || !last) {
-        if (fd >= 0)
-            close(fd);
-        segment->rolled = true;
-    } else {
-        segment->fd = fd;
+        err = next ? take_earlier(journal, segment, next) : take_last(journal, segment);
     }
     if (err) {
+        if (segment->fd >= 0)
+            close(segment->fd);
         free(segment);
         return err;
     }
-    segment->synced = last ? 0 : segment->bytes; /* written perhaps just before the power failed */
     TAILQ_INSERT_TAIL(&journal->segments, segment, link);
     journal->total_bytes += segment->bytes;
     /* only corrupt lines: at least the number in the name is used up */
@@ -228,7 +246,7 @@ int store_journal_scan(struct journal *journal, struct journal_found *found) {
     *found = (struct journal_found){0, modified_us(journal->alive_fd)};
     int err = list_segments(journal, &numbers, &count);
     for (size_t i = 0; !err && i < count; i++)
-        err = take_segment(journal, numbers[i], i + 1 == count, found);
+        err = take_segment(journal, numbers[i], i + 1 < count ? numbers[i + 1] : 0, found);
     free(numbers);
     if (err)
         return err;

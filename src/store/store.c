@@ -35,6 +35,7 @@ struct store {
     struct lookup *lookup;
     struct event *news;
     struct kick *kick;
+    uint64_t found_seq; /* last record of the earlier runs */
 };
 
 /* ---- news of the journal ---- */
@@ -225,6 +226,7 @@ static int open_journal(struct store *store, const struct store_setup *setup) {
                   log_value(err == -EAGAIN ? "another daemon holds it" : strerror(-err)));
         return err;
     }
+    store->found_seq = found.last_seq;
     return put_boot(store, setup, found.alive_us);
 }
 
@@ -242,7 +244,8 @@ static int build(struct store *store, const struct store_setup *setup) {
         err = open_journal(store, setup);
     if (err)
         return err;
-    const struct feed_setup feed = {base, store->journal, &store->schema, store->node, on_change, store};
+    const struct feed_setup feed = {base,      store->journal, &store->schema, store->node, store->found_seq,
+                                    on_change, store};
     err = store_feed_create(&store->feed, &feed);
     if (!err)
         err = store_lookup_create(&store->lookup, base, &store->schema, on_customer, store);

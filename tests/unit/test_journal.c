@@ -516,23 +516,6 @@ static void test_junk(void **state) {
     store_journal_close(journal);
 }
 
-static void test_stream_file(void **state) {
-    struct journal_found found;
-    char path[128], first[JOURNAL_STREAM_LEN];
-    struct journal *journal = open_with(0, false, &found);
-    str_copy(first, sizeof first, store_journal_stream(journal));
-    store_journal_close(journal);
-    snprintf(path, sizeof path, "%s/journal/stream", dir);
-    save(path, "'; DROP TABLE x; --", 19);
-    journal = open_with(0, false, &found);
-    assert_non_null(strstr(notes, "stream_unreadable"));
-    assert_int_equal(strspn(store_journal_stream(journal), "0123456789abcdef"), 16);
-    assert_string_not_equal(store_journal_stream(journal), first);
-    store_journal_close(journal);
-}
-
-/* ---- rolling, deleting, limits ---- */
-
 static uint64_t put_big(struct journal *journal) {
     static char row[4000];
     if (!row[0]) {
@@ -555,6 +538,50 @@ static void put_megabytes(struct journal *journal, unsigned megabytes) {
     store_journal_kick(journal);
     wait_durable(journal);
 }
+
+/* In a segment that is not the last: found when it is read back. */
+static void test_damage_in_earlier_segment(void **state) {
+    struct journal_found found;
+    struct journal *journal = open_with(0, false, &found);
+    put_megabytes(journal, 10);
+    uint64_t put = state_of(journal).put;
+    store_journal_close(journal);
+    assert_int_equal(count_files("journal", "000"), 2);
+    snprintf(segment_path, sizeof segment_path, "%s/journal/00000000000000000001.journal", dir);
+    int fd = open(segment_path, O_WRONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(pwrite(fd, "\n?\n?\n", 5, 100000), 5);
+    assert_int_equal(pwrite(fd, "half a reco", 11, lseek(fd, 0, SEEK_END)), 11);
+    close(fd);
+    journal = open_with(0, false, &found);
+    assert_int_equal(found.last_seq, put);
+    read_all(journal, 0);
+    assert_int_equal(delivered.count, put - 1);
+    store_entries_free(&delivered);
+    assert_int_equal(state_of(journal).corrupt, 2);
+    assert_int_equal(count_files("journal/rejected", "corrupt"), 2);
+    read_all(journal, 0);
+    store_entries_free(&delivered);
+    assert_int_equal(state_of(journal).corrupt, 2);
+    store_journal_close(journal);
+}
+
+static void test_stream_file(void **state) {
+    struct journal_found found;
+    char path[128], first[JOURNAL_STREAM_LEN];
+    struct journal *journal = open_with(0, false, &found);
+    str_copy(first, sizeof first, store_journal_stream(journal));
+    store_journal_close(journal);
+    snprintf(path, sizeof path, "%s/journal/stream", dir);
+    save(path, "'; DROP TABLE x; --", 19);
+    journal = open_with(0, false, &found);
+    assert_non_null(strstr(notes, "stream_unreadable"));
+    assert_int_equal(strspn(store_journal_stream(journal), "0123456789abcdef"), 16);
+    assert_string_not_equal(store_journal_stream(journal), first);
+    store_journal_close(journal);
+}
+
+/* ---- rolling, deleting, limits ---- */
 
 static void test_rolls_and_deletes(void **state) {
     struct journal_found found;
@@ -770,6 +797,7 @@ int main(int argc, char **argv) {
         DIR_TEST(test_torn_at_every_byte),
         DIR_TEST(test_flip_at_every_byte),
         DIR_TEST(test_junk),
+        DIR_TEST(test_damage_in_earlier_segment),
         DIR_TEST(test_stream_file),
         DIR_TEST(test_rolls_and_deletes),
         DIR_TEST(test_rotates),
