@@ -170,7 +170,7 @@ static void strangers(void **state) {
         request(&d, "INVITE", NULL, sdp_plain);
     }
     unsigned answers = 0;
-    for (int i = 0; i < 50; i++) {
+    for (int i = 0; i < 100; i++) {
         turn_loop(1);
         while (receive_once())
             answers += strncmp(world.last, "SIP/2.0 403", 11) == 0;
@@ -344,7 +344,7 @@ static void mutated(void **state) {
         if (i % 50 == 0)
             drain();
     }
-    drain();
+    settle();
     world.refusal.status = 0;
     world.events[0] = '\0';
     world.next_leg = world.live = 0;
@@ -385,9 +385,9 @@ static void mutated_responses(void **state) {
             ;
         world.events[0] = '\0';
     }
+    settle();
     advance(110000);
-    while (receive_once())
-        ;
+    settle();
     world.events[0] = '\0';
     assert_int_equal(world.live, 0); /* each leg ended exactly once */
     assert_clean();
@@ -404,13 +404,17 @@ static int tcp_connect(void) {
     return fd;
 }
 
+/* start "": closed by the adapter. */
 static void tcp_expect(int fd, const char *start) {
     ssize_t n = -1;
-    for (int i = 0; i < 200 && n < 0; i++) {
+    for (int i = 0; i < 300 && n < 0; i++) {
         turn_loop(1);
         n = recv(fd, world.last, sizeof world.last - 1, MSG_DONTWAIT);
+        if (n < 0 && errno == ECONNRESET && !start[0])
+            return;
     }
-    assert_true(n >= 0);
+    if (n < 0)
+        fail_msg("nothing came, expected: %s", start);
     world.last[n] = '\0';
     if (strncmp(world.last, start, strlen(start)) != 0)
         fail_msg("expected: %s\ngot: %s", start, world.last);
@@ -439,11 +443,10 @@ static void tcp_pieces_and_excess(void **state) {
     tcp_expect(fd, "SIP/2.0 413");
     close(fd);
     fd = tcp_connect();
-    assert_int_equal(send(fd, tcp_options, 30, 0), 30); /* and never the rest */
+    assert_int_equal(send(fd, tcp_options, 60, 0), 60); /* and never the rest */
     turn_loop(5);
     advance(45000);
-    tcp_expect(fd, ""); /* closed */
-    assert_int_equal(recv(fd, text, sizeof text, 0), 0);
+    tcp_expect(fd, "");
     close(fd);
     assert_clean();
 }

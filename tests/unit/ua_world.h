@@ -204,6 +204,15 @@ static void drain(void) {
         ;
 }
 
+/* Until the adapter has read and answered everything. */
+static void settle(void) {
+    for (int quiet = 0; quiet < 20; quiet++) {
+        turn_loop(2);
+        while (receive_once())
+            quiet = 0;
+    }
+}
+
 /* The floor's next event begins so; it is taken off. */
 static void expect_event(const char *start) {
     for (int i = 0; i < 200 && !world.events[0]; i++)
