@@ -239,12 +239,28 @@ class Bench:
         from own import own
         own(self)
 
+    # -- the parts alone: tests/bench/bench_*.c
+
+    def run_parts(self):
+        for name in sorted(os.listdir(self.folder)):
+            program = os.path.join(self.folder, name)
+            if name.startswith('bench_') and os.path.isfile(program) and os.access(program, os.X_OK):
+                print('\n-- %s' % name, flush=True)
+                try:
+                    subprocess.run([program], stdin=subprocess.DEVNULL, timeout=120)
+                except subprocess.TimeoutExpired:
+                    print('   took more than 120 s')
+
+    def stop_server(self):
+        try:
+            self.server.stop(hard=self.dirty)
+        except AssertionError as e:
+            print(e)
+        self.server = None
+
     def close(self):
         if self.server:
-            try:
-                self.server.stop(hard=self.dirty)
-            except AssertionError as e:
-                print(e)
+            self.stop_server()
         if self.postgres:
             self.postgres.destroy()
         self.netns.close()
@@ -287,6 +303,10 @@ def main():
             if not have_kit:
                 print('The load kit is not at %s: that part is skipped; our own scenarios instead.' % a.kit)
             bench.run_own()
+        if bench.server:
+            bench.stop_server()
+        if not a.only:
+            bench.run_parts()
     except KeyboardInterrupt:
         print('interrupted')
         return 1

@@ -114,7 +114,7 @@ class Daemon:
             log.write(b'---- start %d\n' % self.runs)
             log.flush()
             self.process = subprocess.Popen(with_parent([self.program, '-c', self.path]), cwd=self.folder, env=env,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
         if wait:
             self.wait_ready()
         return self

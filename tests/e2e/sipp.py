@@ -28,7 +28,7 @@ class Sipp:
                    '-log_file', name + '.log', '-trace_stat', '-stf', name + '.csv', '-fd', '1', '-rtp_buffsize', '2000000']
         self.process = subprocess.Popen(with_parent(command + [str(a) for a in arguments]), cwd=self.folder,
                                         stdin=subprocess.DEVNULL, stdout=open(os.path.join(self.folder, name + '.out'), 'w'),
-                                        stderr=subprocess.STDOUT)
+                                        stderr=subprocess.STDOUT, start_new_session=True)
 
     def wait(self, timeout):
         return self.process.wait(timeout)

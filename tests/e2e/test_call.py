@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole path: trunk, menu, digit, queue, agent, joined audio, wrap-up, records. Audio is judged by its content:
 every party and every prompt has a tone of its own."""
+import socket
 import time
 
 import pytest
-from center import TONES, agent, queue
+from center import REALM, TONES, agent, queue
+from phone import Phone
 
 
 def elsewhere(rtp, since, *others):
@@ -182,3 +184,32 @@ def test_callers_are_served_in_order_and_by_priority(make_center):
         order.append(ring.caller)
         ring.bye()
     assert order == ['333', '111', '222']
+
+
+def test_a_daemon_at_all_addresses_tells_each_side_the_right_one(make_center):
+    """Listening on 0.0.0.0, as shipped: trunk and phones are in different networks, and each must be told the address at
+    which it reaches us, in Contact and in SDP, and hear from there."""
+    c = make_center(start=False)
+    c.daemon.write(dict(c.conf, rtp=dict(c.conf['rtp'], address='0.0.0.0'), sip=dict(c.conf['sip'], listen=[
+        {'transport': t, 'address': '0.0.0.0', 'port': c.port} for t in ('udp', 'tcp')])))
+    c.start()
+    c.until_stored()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:  # the address of our other network, if there is one
+        try:
+            s.connect(('192.0.2.1', 9))
+            outside = s.getsockname()[0]
+        except OSError:
+            outside = '127.0.0.1'
+    phone = Phone(c.net, (outside, c.port), '1001', 'secret1001', address=outside, domain=REALM, tone=600, answer_after=0.0)
+    phone.register()
+    call = c.caller(tone=440).call('3000').wait('up')
+    assert call.remote_sdp['address'].startswith('127.')
+    call.rtp.wait_tone(TONES['main-menu'], timeout=6)
+    call.rtp.send_digits('1')
+    ring = phone.wait_call().wait('up')
+    assert ring.remote_sdp['address'] == outside
+    call.rtp.wait_tone(600)
+    ring.rtp.wait_tone(440)
+    assert {p[3][0] for p in ring.rtp.packets} == {outside}
+    call.bye()
+    ring.wait('ended')
