@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 # Taken over on purpose, by src/sip/ua_guard.c.
-OVERRIDES = {'__assert_fail', 'getaddrinfo', 'freeaddrinfo', 'getnameinfo', 'gethostbyname', 'gethostbyname_r', 'main'}
+OVERRIDES = {'__assert_fail', 'accept', 'getaddrinfo', 'freeaddrinfo', 'getnameinfo', 'gethostbyname', 'gethostbyname_r', 'main'}
 PREFIX = {'sip': ['ua'], 'console': ['console', 'command', 'request', 'guard', 'login', 'out', 'session', 'unix', 'telnet'],
           'base': ['str', 'log', 'rng', 'slots', 'record', 'deadline', 'deadlines']}
 RESERVED = re.compile(r'^(sip|su|nua|nta|sdp|msg|url|tport|tag|queue|dtmf|tone|g711|g722|plc|sig|config|pg|PQ|event|evhttp|sf'
