@@ -71,11 +71,10 @@ static bool is_believed(struct engine *e, struct leg *leg, const union latch_add
         return true;
     if (!leg->latch.open)
         return latch_same_address(from, &leg->latch.source);
-    if (latch_packet(&leg->latch, from, packet, e->now_us) == LATCH_DROP)
-        return false;
+    enum latch_verdict verdict = latch_packet(&leg->latch, from, packet, e->now_us);
     if (latch_close(&leg->latch, e->now_us))
         engine_connect(e, leg);
-    return true;
+    return verdict == LATCH_ACCEPT;
 }
 
 enum outcome { HANDLED, STRANGER };

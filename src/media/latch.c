@@ -65,10 +65,8 @@ static bool prove(struct latch_candidate *c, const union latch_address *from, co
     return c->count == LATCH_PACKETS && now_us - c->first_us >= LATCH_SPAN_US;
 }
 
-enum latch_verdict latch_packet(struct latch *latch, const union latch_address *from,
+static enum latch_verdict judge(struct latch *latch, const union latch_address *from,
                                 const struct rtp_packet *packet, uint64_t now_us) {
-    if (!latch->set)
-        return LATCH_DROP;
     if (latch_same_address(from, &latch->sdp)) {
         latch->source = latch->sdp;
         latch->proven = true;
@@ -85,6 +83,16 @@ enum latch_verdict latch_packet(struct latch *latch, const union latch_address *
     latch->source = *from;
     latch->proven = true;
     return LATCH_ACCEPT;
+}
+
+enum latch_verdict latch_packet(struct latch *latch, const union latch_address *from,
+                                const struct rtp_packet *packet, uint64_t now_us) {
+    if (!latch->set)
+        return LATCH_DROP;
+    enum latch_verdict verdict = judge(latch, from, packet, now_us);
+    if (verdict == LATCH_DROP && latch->open && ++latch->strangers >= LATCH_FLOOD && now_us < latch->until_us)
+        latch->until_us = now_us;
+    return verdict;
 }
 
 bool latch_close(struct latch *latch, uint64_t now_us) {

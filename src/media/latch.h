@@ -18,7 +18,14 @@ socklen_t latch_address_len(const union latch_address *a);
 bool latch_same_address(const union latch_address *a, const union latch_address *b);
 bool latch_same_host(const union latch_address *a, const union latch_address *b);
 
-enum { LATCH_CANDIDATES = 4, LATCH_PACKETS = 4, LATCH_SPAN_US = 22000, LATCH_WINDOW_US = 5000000 };
+enum {
+    LATCH_CANDIDATES = 4,
+    LATCH_PACKETS = 4,
+    LATCH_SPAN_US = 22000,
+    LATCH_WINDOW_US = 5000000,
+    LATCH_FLOOD =
+        500, /* packets of strangers that end the window: twice what an honest peer could send in it */
+};
 
 enum latch_verdict { LATCH_DROP, LATCH_ACCEPT };
 
@@ -26,6 +33,7 @@ struct latch {
     union latch_address sdp;    /* as negotiated */
     union latch_address source; /* believed; the same as sdp until somebody else has proven himself */
     uint64_t until_us;          /* end of the window */
+    uint32_t strangers;         /* packets dropped in this window */
     bool set;                   /* there is an address at all */
     bool open;                  /* window open: socket not connected, sources are judged here */
     bool proven;                /* packets have come from `source` */
@@ -44,8 +52,8 @@ bool latch_set(struct latch *latch, const union latch_address *sdp, uint64_t now
 /* A packet came while the window is open. */
 enum latch_verdict latch_packet(struct latch *latch, const union latch_address *from,
                                 const struct rtp_packet *packet, uint64_t now_us);
-/* True once when the window has ended, because time is up or because the SDP's own address was heard:
- * connect to latch->source now. */
+/* True once when the window has ended: time is up, the SDP's own address was heard, or somebody floods the
+ * port, which only connecting stops. Connect to latch->source now. */
 bool latch_close(struct latch *latch, uint64_t now_us);
 
 #endif

@@ -159,7 +159,7 @@ static inline void world_close(struct world *w) {
 
 struct phone {
     int fd, rtcp_fd;
-    uint16_t port, seq;
+    uint16_t port, rtcp_port, seq;
     uint32_t ssrc, timestamp, leg;
     struct media_desc local, desc; /* the engine's, ours */
 };
@@ -177,6 +177,7 @@ static inline int bound(uint16_t *port) {
 static inline void phone_set(struct world *w, struct phone *p, int codec, int direction) {
     p->desc = (struct media_desc){.address = "127.0.0.1",
                                   .port = p->port,
+                                  .rtcp_port = p->rtcp_port,
                                   .codec_count = 1,
                                   .codec = {{(uint8_t)codec, codec == MEDIA_PCMA ? 8 : 0}},
                                   .dtmf_payload_type = 101,
@@ -187,11 +188,10 @@ static inline void phone_set(struct world *w, struct phone *p, int codec, int di
 }
 
 static inline void phone_open(struct world *w, struct phone *p, uint32_t leg, int codec) {
-    uint16_t rtcp_port;
     *p = (struct phone){
         .leg = leg, .seq = (uint16_t)(leg * 1000), .ssrc = 0x1000 + leg, .timestamp = leg * 7777};
     p->fd = bound(&p->port);
-    p->rtcp_fd = bound(&rtcp_port);
+    p->rtcp_fd = bound(&p->rtcp_port);
     assert_int_equal(w->port.open(w->port.ctx, leg, &p->local), 0);
     assert_int_equal(p->local.port % 2, 0);
     assert_int_equal(p->local.rtcp_port, p->local.port + 1);

@@ -316,6 +316,15 @@ static void hold_and_music(void **state) {
     phone_talk(&a, 6);
     assert_true(phone_hear(w, &b, &packet, data, 1000));
     assert_int_equal(data[packet.offset], 6);
+    phone_set(w, &b, MEDIA_PCMU,
+              MEDIA_INACTIVE); /* neither hears the other, even if one talks; digits count */
+    phone_flush(w, &a);
+    phone_talk(&b, 7);
+    phone_talk(&a, 8);
+    assert_false(phone_hear(w, &a, &packet, data, 40));
+    assert_false(phone_hear(w, &b, &packet, data, 40));
+    phone_event(&b, 1, false, 160);
+    assert_int_equal(expect(w, 'd', 1)->leg, 2);
     phone_close(w, &a);
     phone_close(w, &b);
     expect(w, 'c', 2);

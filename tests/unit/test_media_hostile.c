@@ -87,8 +87,8 @@ static void junk_of_every_size_is_survived(void **state) {
         for (size_t k = 0; k < length && k < 300; k++)
             junk[k] = (uint8_t)rng_next(&seed);
         junk[0] = (uint8_t)(i % 3 ? 0x80 | (junk[0] & 0x3f) : junk[0]);
-        junk[1] &= 0xf0; /* not a payload type of ours but 0 now and then */
-        junk[1] |= 5;
+        junk[1] &= 0xf0; /* never a payload type that was agreed */
+        junk[1] |= 6;
         send_to_engine(&a, a.fd, junk, length); /* from the true address, too */
         send_to_engine(&a, a.rtcp_fd, junk, length);
         if (i % 20 == 0)
@@ -96,6 +96,10 @@ static void junk_of_every_size_is_survived(void **state) {
     }
     turn(w, 100);
     phone_flush(w, &b);
+    memset(junk, 0, sizeof junk); /* our own stream, but longer than any audio: not passed on cut off */
+    rtp_write_header(junk, &(struct rtp_packet){.seq = a.seq, .timestamp = a.timestamp, .ssrc = a.ssrc});
+    send_to_engine(&a, a.fd, junk, 5000);
+    assert_false(phone_hear(w, &b, &packet, data, 50));
     phone_talk(&a, 9);
     assert_true(phone_hear(w, &b, &packet, data, 1000));
     assert_int_equal(data[packet.offset], 9);
@@ -111,6 +115,7 @@ static void refusals_are_harmless(void **state) {
     struct phone a;
     struct rtp_packet packet;
     uint8_t data[512];
+    uint64_t since = loop_now_ms();
     phone_open(w, &a, 1, MEDIA_PCMU);
     phone_talk(&a, 1); /* connects the engine's socket */
     turn(w, 30);
@@ -122,9 +127,10 @@ static void refusals_are_harmless(void **state) {
     assert_int_equal(bind(a.fd, (struct sockaddr *)&address, sizeof address), 0);
     for (int i = 0; i < 5; i++)
         assert_true(phone_hear(w, &a, &packet, data, 1000));
+    uint64_t frames = (loop_now_ms() - since) / 20;
     phone_close(w, &a);
     struct note *n = expect(w, 'c', 1);
-    assert_true(n->stats.packets_out >= 14);
+    assert_true(n->stats.packets_out + 4 >= frames); /* an error of the packet before must not eat this one */
 }
 
 static void media_moves_with_a_new_offer(void **state) {
@@ -164,7 +170,8 @@ static void media_moves_with_a_new_offer(void **state) {
     expect(w, 'c', 2);
 }
 
-/* Before the phone has said its first word, strangers fill the port as fast as they can. */
+/* Before the phone has said its first word, strangers fill the port as fast as they can. There are legs
+ * enough for the engine to tick, and reading each socket once per tick would not do. */
 static void a_flood_does_not_keep_a_call_from_starting(void **state) {
     struct world *w = &W;
     struct phone a, b;
@@ -174,10 +181,14 @@ static void a_flood_does_not_keep_a_call_from_starting(void **state) {
     int stranger = bound(&port), heard = 0;
     phone_open(w, &a, 1, MEDIA_PCMU);
     phone_open(w, &b, 2, MEDIA_PCMU);
+    for (uint32_t leg = 10; leg < 40; leg++) {
+        struct media_desc local;
+        assert_int_equal(w->port.open(w->port.ctx, leg, &local), 0);
+    }
     w->port.join(w->port.ctx, 1, 2);
     phone_flush(w, &b);
     memset(noise, 0x80, sizeof noise);
-    uint64_t end = loop_now_ms() + 2000, next = loop_now_ms();
+    uint64_t end = loop_now_ms() + 4000, next = loop_now_ms();
     while (loop_now_ms() < end && heard < 10) {
         noise[1] = 0;
         for (int i = 0; i < 50; i++) {
@@ -206,18 +217,7 @@ static void reports_are_exchanged(void **state) {
     struct phone a;
     uint8_t data[512];
     struct rtcp_news news = {0};
-    uint16_t rtcp_port;
     phone_open(w, &a, 1, MEDIA_PCMU);
-    close(a.rtcp_fd);
-    a.rtcp_fd = bound(&rtcp_port);
-    a.desc.rtcp_port = rtcp_port;
-    struct media_stream agreed = {a.local, a.desc};
-    agreed.remote.port = a.port;
-    w->port.close(w->port.ctx, 1); /* the port is told with the first set() of an address */
-    expect(w, 'c', 1);
-    assert_int_equal(w->port.open(w->port.ctx, 1, &a.local), 0);
-    agreed.local = a.local;
-    assert_int_equal(w->port.set(w->port.ctx, 1, &agreed), 0);
     ssize_t n = 0;
     for (int i = 0; i < 400 && n <= 0; i++) {
         if (i % 2 == 0 && i != 40) /* one is lost */
@@ -241,7 +241,7 @@ static void reports_are_exchanged(void **state) {
     sendto(a.rtcp_fd, data, length, 0, (struct sockaddr *)&to, sizeof to);
     turn(w, 50);
     phone_close(w, &a);
-    struct note *c = expect(w, 'c', 2);
+    struct note *c = expect(w, 'c', 1);
     assert_in_range(c->stats.rtt_us, 25000, 90000);
     assert_int_equal(c->stats.lost, 1);
 }

@@ -105,6 +105,16 @@ static void noise_does_not_keep_the_true_one_out(void **state) {
     assert_true(now_us < 1500000);
 }
 
+static void a_flood_ends_the_window(void **state) {
+    begin();
+    for (int i = 0; i < LATCH_FLOOD; i++, now_us += 100) {
+        assert_false(latch_close(&L, now_us));
+        packet("198.51.100.1", (uint32_t)i, (uint16_t)(i * 3));
+    }
+    assert_true(latch_close(&L, now_us));
+    assert_string_equal(source(), "sdp");
+}
+
 static void the_window_ends(void **state) {
     begin();
     now_us += LATCH_WINDOW_US;
@@ -232,6 +242,7 @@ int main(void) {
         cmocka_unit_test(the_sdp_address_wins_later_too),
         cmocka_unit_test(proof_must_be_one_stream),
         cmocka_unit_test(noise_does_not_keep_the_true_one_out),
+        cmocka_unit_test(a_flood_ends_the_window),
         cmocka_unit_test(the_window_ends),
         cmocka_unit_test(a_new_address_opens_it_again_the_same_one_does_not),
         cmocka_unit_test(nothing_before_the_negotiation),
