@@ -160,8 +160,10 @@ void ua_invited(struct ua *ua, nta_incoming_t *irq, const sip_t *sip, uint32_t t
     nta_incoming_treply(irq, SIP_100_TRYING, TAG_END());
     uint32_t number = ask_floor(leg, sip, &no);
     if (!number) {
-        log_info("sip", "event=call_refused status=%u why=%s call_id=%s", no.status, log_value(no.reason),
-                 log_value(sip->sip_call_id->i_id));
+        uint32_t unlogged;
+        if (log_allowed(&ua->log_refused, ua_now_ms(ua), 20, &unlogged))
+            log_info("sip", "event=call_refused status=%u why=%s call_id=%s unlogged=%u", no.status,
+                     log_value(no.reason), log_value(sip->sip_call_id->i_id), unlogged);
         refuse_irq(ua, irq, &no);
         ua_leg_discard(leg);
         return;

@@ -228,9 +228,7 @@ static void contact_behind_nat(void **state) {
     snprintf(uri, sizeof uri, "sip:1001@127.0.0.1:%u", world.peer_port);
     struct ua_invite what = {
         .agent = 1, .uri = uri, .caller = "1", .caller_name = "", .called = "1001", .offer = &world.local};
-    world.next_leg++;
-    world.live++;
-    assert_int_equal(world.port.invite(world.port.ctx, 1, &what), 0);
+    assert_int_equal(world.port.invite(world.port.ctx, leg_begins(), &what), 0);
     expect("INVITE ");
     snprintf(invite, sizeof invite, "%s", world.last);
     respond(invite, "200 OK", "t", "Contact: <sip:phone@10.255.255.1:5070>\r\n", sdp_plain);

@@ -347,7 +347,6 @@ static void mutated(void **state) {
     settle();
     world.refusal.status = 0;
     world.events[0] = '\0';
-    world.next_leg = world.live = 0;
     advance(70000);
     drain();
     struct dialog d;

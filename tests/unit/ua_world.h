@@ -48,6 +48,7 @@ struct world {
     /* the fake floor */
     char events[4096]; /* one line each */
     uint32_t next_leg, live;
+    bool alive[1 << 16];       /* by leg: the floor may hear of it */
     struct ua_refusal refusal; /* of the next call; status 0 = take it */
     int reoffer_error;
     bool end_at_once; /* the floor ends a leg from inside the sink that told it of something */
@@ -79,7 +80,15 @@ static void PRINTF_LIKE(1, 2) note(const char *format, ...) {
     strncat(world.events, "\n", sizeof world.events - strlen(world.events) - 1);
 }
 
+static uint32_t leg_begins(void) {
+    world.live++;
+    assert_true(++world.next_leg < ARRAY_LEN(world.alive));
+    world.alive[world.next_leg] = true;
+    return world.next_leg;
+}
+
 static void maybe_end(uint32_t leg) {
+    assert_true(world.alive[leg]);
     if (world.end_at_once)
         world.port.end(world.port.ctx, leg, UA_END_NORMAL, NULL);
 }
@@ -91,8 +100,7 @@ static uint32_t floor_invited(void *ctx, const struct ua_incoming *in, struct ua
         *refusal = world.refusal;
         return 0;
     }
-    world.live++;
-    return ++world.next_leg;
+    return leg_begins();
 }
 static void floor_ringing(void *ctx, uint32_t leg, uint16_t status, const struct media_desc *early) {
     note("ringing %u %u early=%s", leg, status, early ? early->address : "none");
@@ -109,6 +117,7 @@ static void floor_confirmed(void *ctx, uint32_t leg, const struct media_desc *re
 }
 static int floor_reoffered(void *ctx, uint32_t leg, const struct media_desc *offer,
                            struct media_desc *answer) {
+    assert_true(world.alive[leg]);
     note("reoffered %u direction=%u", leg, offer->direction);
     if (world.reoffer_error)
         return world.reoffer_error;
@@ -118,10 +127,12 @@ static int floor_reoffered(void *ctx, uint32_t leg, const struct media_desc *off
 }
 static void floor_ended(void *ctx, uint32_t leg, uint16_t status, bool by_us, const char *text) {
     note("ended %u status=%u by_us=%d text=%s", leg, status, by_us, text);
-    assert_true(world.live > 0);
+    assert_true(world.alive[leg]); /* once */
+    world.alive[leg] = false;
     world.live--;
 }
 static void floor_info_digit(void *ctx, uint32_t leg, char digit, uint32_t duration_ms) {
+    assert_true(world.alive[leg]);
     note("digit %u %c %u", leg, digit, duration_ms);
 }
 static void floor_agent_reachable(void *ctx, uint32_t agent, bool reachable) {}
@@ -143,7 +154,8 @@ static void turn_loop(uint32_t ms) {
 static void advance(uint32_t ms) {
     for (uint32_t done = 0; done < ms; done += 250) {
         ua_clock_ahead_ms += 250;
-        turn_loop(1);
+        turn_loop(0);
+        turn_loop(0);
     }
 }
 
@@ -368,8 +380,7 @@ static uint32_t call_out_with(char *invite, bool auto_answer, const char *user) 
                              .called = "1001",
                              .offer = &world.local,
                              .auto_answer = auto_answer};
-    uint32_t leg = ++world.next_leg;
-    world.live++;
+    uint32_t leg = leg_begins();
     assert_int_equal(world.port.invite(world.port.ctx, leg, &what), 0);
     expect("INVITE ");
     snprintf(invite, MESSAGE, "%s", world.last);
