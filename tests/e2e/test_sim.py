@@ -2,19 +2,20 @@
 """callfloor-sim: a day of calls in virtual time, as a user runs it."""
 import json
 import os
+import resource
 import subprocess
-import time
 
 import pytest
 from daemon import ROOT
 
 
 def simulate(build, *arguments):
-    at = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     r = subprocess.run([os.path.join(build, 'callfloor-sim')] + list(arguments), stdin=subprocess.DEVNULL,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
     assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
-    return json.loads(r.stdout), time.monotonic() - at
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return json.loads(r.stdout), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 @pytest.fixture(scope='module')
@@ -28,10 +29,10 @@ def test_a_day_of_20000_calls(day):
     assert report['calls'] >= 20000
 
 
-def test_it_takes_less_than_5_seconds_of_cpu(build, day):
-    """Best of three: other tests run beside this one."""
-    best = min([day[1]] + [simulate(build, '--seed', '1')[1] for _ in range(2 if day[1] >= 5 else 0)])
-    assert best < 5.0
+def test_it_takes_less_than_5_seconds(build, day):
+    """CPU seconds, best of two: other tests run beside this one. Sanitizers may take ten times as long."""
+    limit = 50.0 if os.path.basename(build) in ('asan', 'tsan') else 5.0
+    assert day[1] < limit or simulate(build, '--seed', '1')[1] < limit
 
 
 def test_the_same_seed_gives_the_same_day(build, day):
