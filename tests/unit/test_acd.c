@@ -124,6 +124,139 @@ static void offer_numbers_do_not_meet(void **state) {
     free(fx.item);
 }
 
+/* ---- more than one word of bits ---- */
+
+enum { WIDE = 70 }; /* queues; twice as many agents, each in a group of his own */
+
+static struct conf *wide_conf(void) {
+    struct conf *conf = world_conf(2 * WIDE, WIDE, WIDE);
+    for (uint32_t q = 1; q <= WIDE; q++) {
+        world_skill(&conf->queue[q - 1].skill, &conf->queue[q - 1].skill_count, q, 1);
+        conf->queue[q - 1].need_agents = true;
+    }
+    for (uint32_t a = 0; a < 2 * WIDE; a++) {
+        struct conf_agent *agent = &conf->agent[a];
+        agent->auto_login = true;
+        world_list(&agent->queue, &agent->queue_count, a % WIDE + 1);
+        world_skill(&agent->skill, &agent->skill_count, a % WIDE + 1, 1 + a / WIDE);
+    }
+    return conf;
+}
+
+/* Carries out the event and returns its first effect of that type. */
+static struct acd_effect effect_of(struct acd *acd, struct acd_event event, enum acd_effect_type type) {
+    struct acd_effects fx = {0};
+    struct acd_effect found = {.type = ACD_FX_TYPES};
+    assert_int_equal(acd_step(acd, &event, &fx), 0);
+    for (uint32_t i = 0; i < fx.count && found.type != type; i++)
+        if (fx.item[i].type == type)
+            found = fx.item[i];
+    free(fx.item);
+    const char *broken = acd_check(acd);
+    if (broken)
+        fail_msg("%s", broken);
+    return found;
+}
+static struct acd_effect enter(struct acd *acd, uint64_t call, uint32_t queue, enum acd_effect_type type) {
+    return effect_of(acd, (struct acd_event){.type = ACD_EV_CALL_ENTER, .call = call, .queue = queue}, type);
+}
+
+/* Each queue has two agents, of the first and the last 70 groups: both are found, for entering calls, when
+ * they become free, and for the door. */
+static void more_than_64_queues_and_groups(void **state) {
+    struct conf *conf = wide_conf();
+    struct acd *acd;
+    assert_int_equal(acd_create(&acd, 1), 0);
+    effect_of(acd, (struct acd_event){.type = ACD_EV_CONFIGURE, .conf = conf}, ACD_FX_TYPES);
+    for (uint32_t a = 1; a <= 2 * WIDE; a++)
+        effect_of(acd, (struct acd_event){.type = ACD_EV_REACHABLE, .agent = a}, ACD_FX_TYPES);
+    for (uint32_t call = 1; call <= 2 * WIDE; call++) { /* call n goes to agent n */
+        struct acd_effect offer = enter(acd, call, (call - 1) % WIDE + 1, ACD_FX_OFFER);
+        assert_int_equal(offer.type, ACD_FX_OFFER);
+        assert_int_equal(offer.agent, call);
+        offer = effect_of(acd, (struct acd_event){.type = ACD_EV_OFFER_ANSWERED, .offer = offer.offer},
+                          ACD_FX_CONNECT);
+        assert_int_equal(offer.agent, call);
+    }
+    for (uint32_t q = 1; q <= WIDE; q++) /* a third caller waits for either */
+        assert_int_equal(enter(acd, 1000 + q, q, ACD_FX_OFFER).type, ACD_FX_TYPES);
+    for (uint32_t q = 1; q <= WIDE; q++) {
+        uint32_t agent = q % 2 ? q : q + WIDE;
+        struct acd_effect offer =
+            effect_of(acd, (struct acd_event){.type = ACD_EV_HANDLE_END, .agent = agent}, ACD_FX_OFFER);
+        assert_int_equal(offer.type, ACD_FX_OFFER);
+        assert_int_equal(offer.call, 1000 + q);
+        effect_of(acd, (struct acd_event){.type = ACD_EV_OFFER_ANSWERED, .offer = offer.offer},
+                  ACD_FX_CONNECT);
+    }
+    for (uint32_t q = 1; q <= WIDE; q++) { /* both log out; the queue is open as long as one is there */
+        const uint32_t agents[] = {q, q + WIDE};
+        for (int i = 0; i < 2; i++) {
+            bool last = i == 1;
+            effect_of(acd, (struct acd_event){.type = ACD_EV_LOGOUT, .agent = agents[i]}, ACD_FX_TYPES);
+            struct acd_effect end = effect_of(
+                acd, (struct acd_event){.type = ACD_EV_HANDLE_END, .agent = agents[i]}, ACD_FX_VISIT_END);
+            assert_int_equal(end.type == ACD_FX_VISIT_END, last);
+            end = enter(acd, 2000 + q * 2 + (uint32_t)i, q, ACD_FX_VISIT_END);
+            assert_int_equal(end.type == ACD_FX_VISIT_END, last);
+        }
+    }
+    assert_int_equal(acd_waiting(acd), 0);
+    acd_destroy(acd);
+    world_free(conf);
+}
+
+/* A queue without a limit of its own has the limit of calls. */
+static void limit_of_calls(void **state) {
+    struct acd_effects fx = {0};
+    struct conf *conf;
+    struct acd *acd = two_agents(&conf, &fx);
+    conf->max_calls = 3;
+    for (uint32_t agent = 1; agent <= 2; agent++)
+        effect_of(acd, (struct acd_event){.type = ACD_EV_PAUSE, .agent = agent}, ACD_FX_AGENT);
+    for (uint64_t call = 1; call <= 3; call++)
+        assert_int_equal(enter(acd, call, 1, ACD_FX_VISIT_END).type, ACD_FX_TYPES);
+    assert_int_equal(enter(acd, 4, 1, ACD_FX_VISIT_END).visit_result, ACD_VISIT_FULL);
+    assert_int_equal(acd_waiting(acd), 3);
+    acd_destroy(acd);
+    world_free(conf);
+    free(fx.item);
+}
+
+/* ---- memory ---- */
+
+/* What a step had no memory for is asked for again at once, and then done. */
+static void unfinished_step_asks_for_another(void **state) {
+    struct acd_effects fx = {0}, none = {0};
+    struct conf *conf;
+    struct acd *acd = two_agents(&conf, &fx);
+    effect_of(acd, (struct acd_event){.type = ACD_EV_PAUSE, .agent = 1}, ACD_FX_AGENT);
+    effect_of(acd, (struct acd_event){.type = ACD_EV_PAUSE, .agent = 2}, ACD_FX_AGENT);
+    for (uint64_t call = 1; call <= 40; call++)
+        assert_int_equal(enter(acd, call, 1, ACD_FX_VISIT_END).type, ACD_FX_TYPES);
+    conf->queue[0].removed = true; /* 40 callers have to go, and the list of effects cannot grow for all */
+    uint32_t ended = 0;
+    for (int64_t left = 0; left < 100 && !none.count; left++) {
+        acd_mem_left = left;
+        int rc =
+            acd_step(acd, &(struct acd_event){.type = ACD_EV_CONFIGURE, .now_ms = 5, .conf = conf}, &none);
+        assert_true(rc == 0 || rc == -ENOMEM);
+    }
+    assert_in_range(none.count, 1, 39);
+    assert_int_equal(acd_deadline(acd), 5);
+    acd_mem_left = -1;
+    assert_int_equal(acd_step(acd, &(struct acd_event){.type = ACD_EV_TICK, .now_ms = 5}, &none), 0);
+    for (uint32_t i = 0; i < none.count; i++)
+        ended += none.item[i].type == ACD_FX_VISIT_END;
+    assert_int_equal(ended, 40);
+    assert_int_equal(acd_deadline(acd), NEVER);
+    assert_null(acd_check(acd));
+    acd_destroy(acd);
+    world_free(conf);
+    free(fx.item);
+    free(none.item);
+}
+
 /* ---- the checker ---- */
 
 struct damage {
@@ -271,6 +404,9 @@ int main(void) {
         cmocka_unit_test(tree_keeps_order),
         cmocka_unit_test(tree_stays_shallow),
         cmocka_unit_test(offer_numbers_do_not_meet),
+        cmocka_unit_test(more_than_64_queues_and_groups),
+        cmocka_unit_test(limit_of_calls),
+        cmocka_unit_test(unfinished_step_asks_for_another),
         cmocka_unit_test(checker_sees),
         cmocka_unit_test(checker_sees_the_promise_broken),
         cmocka_unit_test(texts_are_cut_as_snprintf_does),
