@@ -165,7 +165,8 @@ struct media_counters {
 struct media_port {
     void *ctx;
     /* Takes an RTP/RTCP port pair for the leg and fills local (address, ports, both codecs, telephone-event
-     * 101, sendrecv, 20 ms). -EADDRINUSE: no free port. -EMFILE. */
+     * 101, sendrecv, 20 ms). The address may be 0.0.0.0 or ::, all of ours: SIP tells each peer the right
+     * one. -EADDRINUSE: no free port. -EMFILE. */
     int (*open)(void *ctx, uint32_t leg, struct media_desc *local);
     /* What was agreed; again after each re-offer. */
     int (*set)(void *ctx, uint32_t leg, const struct media_stream *agreed);

@@ -319,23 +319,18 @@ static int tell_timeout(struct media *m, const struct conf *conf) {
     return control_tell(m, &command);
 }
 
-/* What SDP says: the public address, else where we are bound, else the one the routing table would use. */
+/* What SDP says: the public address, else where we are bound. When that is every address, SIP puts in the one
+ * by which the peer reaches us. */
 static void choose_address(struct media *m, const struct conf *conf) {
     union latch_address own;
     int family = m->bind_address.any.sa_family;
     const char *public_address = conf->public_address ? conf->public_address : no_address;
-    if (*public_address && terms_address(&own, public_address, 0, family) == 0) {
+    if (*public_address && terms_address(&own, public_address, 0, family) == 0)
         str_copy(m->sdp_address, sizeof m->sdp_address, public_address);
-        return;
-    }
-    bool any = family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&m->bind_address.v6.sin6_addr)
-                                  : m->bind_address.v4.sin_addr.s_addr == htonl(INADDR_ANY);
-    if (!any || socket_own_address(&own, family) < 0)
-        own = m->bind_address;
-    if (family == AF_INET6)
-        inet_ntop(AF_INET6, &own.v6.sin6_addr, m->sdp_address, sizeof m->sdp_address);
+    else if (family == AF_INET6)
+        inet_ntop(AF_INET6, &m->bind_address.v6.sin6_addr, m->sdp_address, sizeof m->sdp_address);
     else
-        inet_ntop(AF_INET, &own.v4.sin_addr, m->sdp_address, sizeof m->sdp_address);
+        inet_ntop(AF_INET, &m->bind_address.v4.sin_addr, m->sdp_address, sizeof m->sdp_address);
 }
 
 static int make_tables(struct media *m, const struct conf *conf) {

@@ -53,18 +53,3 @@ void socket_close_pair(int fd[2]) {
             close(fd[i]);
     fd[0] = fd[1] = -1;
 }
-
-int socket_own_address(union latch_address *out, int family) {
-    union latch_address somewhere;
-    socklen_t length = sizeof *out;
-    int err = terms_address(&somewhere, family == AF_INET6 ? "2001:db8::1" : "192.0.2.1", 9, family);
-    int fd = err ? -1 : socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -EAFNOSUPPORT;
-    /* only asks the routing table; nothing is sent */
-    if (connect(fd, &somewhere.any, latch_address_len(&somewhere)) < 0 ||
-        getsockname(fd, &out->any, &length) < 0)
-        err = -errno;
-    close(fd);
-    return err;
-}

@@ -8,7 +8,5 @@
 /* RTP on port, RTCP on port + 1 of address (its port is ignored). 0 or -errno (-EADDRINUSE, -EMFILE...). */
 int socket_open_pair(int fd[2], const union latch_address *address, uint16_t port);
 void socket_close_pair(int fd[2]);
-/* The address other hosts would see us by, when we listen on all of them. */
-int socket_own_address(union latch_address *out, int family);
 
 #endif

@@ -127,6 +127,8 @@ void ua_sockaddr_host(const struct sockaddr *from, char *text, size_t size); /* 
  * (numeric, NULL = unknown) is to reach us over UDP or TCP. */
 int ua_contact_uri(const struct ua *ua, const char *user, bool tcp, const char *host, char *text,
                    size_t size);
+/* address, or when it is 0.0.0.0 or ::, the one of ours by which `peer` (numeric) reaches us. */
+int ua_own_address(const struct ua *ua, const char *address, const char *peer, char *text, size_t size);
 /* Final or provisional response without a body, with Server and Allow as the status asks; counts. It does
  * not destroy irq. */
 void ua_reply(struct ua *ua, nta_incoming_t *irq, int status, const char *phrase);

@@ -60,6 +60,21 @@ static int local_for(const char *host, uint64_t now_ms, char *local, size_t size
     return str_copy(local, size, local_cache[slot].local);
 }
 
+/* Without the brackets of an IPv6 address; "" when unknown. */
+static void plain_host(const char *host, char *plain, size_t size) {
+    if (str_copy(plain, size, host && host[0] == '[' ? host + 1 : host))
+        plain[0] = '\0';
+    plain[strcspn(plain, "]")] = '\0';
+}
+
+int ua_own_address(const struct ua *ua, const char *address, const char *peer, char *text, size_t size) {
+    char plain[ADDRESS_LEN];
+    if (!is_wildcard(address))
+        return str_copy(text, size, address);
+    plain_host(peer, plain, sizeof plain);
+    return local_for(plain, ua_now_ms(ua), text, size);
+}
+
 /* The listener that the other side is to send to: of the wanted transport, of the same family if possible. */
 static const struct conf_listen *pick(const struct ua *ua, bool tcp, bool v6, uint16_t *port) {
     const struct conf_listen *any = NULL;
@@ -81,20 +96,16 @@ int ua_contact_uri(const struct ua *ua, const char *user, bool tcp, const char *
                    size_t size) {
     char local[INET6_ADDRSTRLEN], plain[ADDRESS_LEN];
     uint16_t port = 0;
-    if (str_copy(plain, sizeof plain, host && host[0] == '[' ? host + 1 : host))
-        plain[0] = '\0';
-    plain[strcspn(plain, "]")] = '\0';
+    plain_host(host, plain, sizeof plain);
     bool v6 = strchr(plain, ':') != NULL;
     const struct conf_listen *listener = pick(ua, tcp, v6, &port);
     if (!listener && !(listener = pick(ua, tcp = !tcp, v6, &port)))
         return -ENETUNREACH;
     const char *address = ua->conf->public_address[0] ? ua->conf->public_address : listener->address;
-    if (is_wildcard(address)) {
-        int error = local_for(plain, ua_now_ms(ua), local, sizeof local);
-        if (error)
-            return error;
-        address = local;
-    }
+    int error = ua_own_address(ua, address, plain, local, sizeof local);
+    if (error)
+        return error;
+    address = local;
     bool bracket = strchr(address, ':') != NULL && address[0] != '[';
     int n = snprintf(text, size, "sip:%s%s%s%s%s:%u%s", user, user[0] ? "@" : "", bracket ? "[" : "", address,
                      bracket ? "]" : "", port, tcp ? ";transport=tcp" : "");

@@ -45,9 +45,13 @@ void ua_leg_keep_remote(struct ua_leg *leg, const struct media_desc *desc) {
 
 int ua_leg_write_sdp(struct ua_leg *leg, const struct media_desc *desc, char *text, size_t size) {
     uint64_t version = leg->sdp_version;
+    struct media_desc told = *desc;
+    int error = ua_own_address(leg->ua, desc->address, leg->peer, told.address, sizeof told.address);
+    if (error)
+        return error;
     if (leg->has_local && memcmp(&leg->local, desc, sizeof *desc) != 0)
         version++;
-    int length = ua_sdp_write_layout(desc, leg->layout, leg->sdp_id, leg->sdp_id + version, text, size);
+    int length = ua_sdp_write_layout(&told, leg->layout, leg->sdp_id, leg->sdp_id + version, text, size);
     if (length < 0)
         return length;
     leg->sdp_version = version;
