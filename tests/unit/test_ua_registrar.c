@@ -345,7 +345,8 @@ static void ring_phone(uint32_t number, const char *first_line) {
                              .called = "1001",
                              .offer = &world.local};
     world.live++;
-    assert_int_equal(world.port.invite(world.port.ctx, ++world.next_leg, &what), 0);
+    world.alive[++world.next_leg] = true;
+    assert_int_equal(world.port.invite(world.port.ctx, world.next_leg, &what), 0);
     expect(first_line);
     respond(world.last, "486 Busy", "t", NULL, NULL);
     expect_event("ended ");
