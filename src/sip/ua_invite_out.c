@@ -251,6 +251,8 @@ static bool retry_longer(struct ua_leg *leg, nta_outgoing_t *orq, const sip_t *s
     url_t *uri = url_hdup(home, nta_outgoing_request_uri(orq));
     bool sent = uri && send_invite(leg, (const url_string_t *)uri, route) == 0;
     su_home_deinit(home);
+    if (sent)
+        ua_leg_event(leg, UA_EV_RETRIED, NULL);
     return sent;
 }
 

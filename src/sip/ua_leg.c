@@ -56,6 +56,7 @@ static const struct move moves[UA_LEG_STATES][UA_EVENTS] =
                 [UA_EV_PROGRESS] = {UA_LEG_PROCEEDING, ua_out_progress},
                 [UA_EV_OK] = {UA_LEG_UP, ua_out_up},
                 [UA_EV_BAD_OK] = {UA_LEG_LEAVING, ua_out_bad_ok},
+                [UA_EV_RETRIED] = {UA_LEG_CALLING, nothing},
                 [UA_EV_FAILED] = {UA_LEG_GONE, end_now},
             },
         [UA_LEG_PROCEEDING] =
@@ -64,6 +65,7 @@ static const struct move moves[UA_LEG_STATES][UA_EVENTS] =
                 [UA_EV_PROGRESS] = {UA_LEG_PROCEEDING, ua_out_progress},
                 [UA_EV_OK] = {UA_LEG_UP, ua_out_up},
                 [UA_EV_BAD_OK] = {UA_LEG_LEAVING, ua_out_bad_ok},
+                [UA_EV_RETRIED] = {UA_LEG_CALLING, nothing},
                 [UA_EV_FAILED] = {UA_LEG_GONE, end_now},
                 [UA_EV_LOST] = {UA_LEG_CANCELLING, ua_out_cancel},
             },
@@ -107,8 +109,8 @@ static const char *const state_name[UA_LEG_STATES] = {
     "up",  "cancel_due", "cancelling", "bye_due",  "leaving", "gone",
 };
 static const char *const event_name[UA_EVENTS] = {
-    "invited", "invite",   "ring", "answer", "end",    "ack", "bad_ack", "no_ack",
-    "cancel",  "progress", "ok",   "bad_ok", "failed", "bye", "lost",    "done",
+    "invited",  "invite", "ring",   "answer",  "end",    "ack", "bad_ack", "no_ack", "cancel",
+    "progress", "ok",     "bad_ok", "retried", "failed", "bye", "lost",    "done",
 };
 
 const char *ua_leg_state_name(uint8_t state) {

@@ -46,6 +46,7 @@ enum ua_leg_event {
     UA_EV_PROGRESS, /* 1xx received */
     UA_EV_OK,       /* 2xx received with usable SDP */
     UA_EV_BAD_OK,   /* 2xx received without */
+    UA_EV_RETRIED,  /* a refused INVITE was sent anew */
     UA_EV_FAILED,   /* 3xx-6xx received, or made up by Sofia */
     UA_EV_BYE,      /* received */
     UA_EV_LOST,     /* session expired, or the other side does not know the dialog any more */

@@ -382,6 +382,28 @@ static void we_ask_for_timers(void **state) {
     assert_clean();
 }
 
+/* The INVITE that was refused had rung already; the one sent anew has not, so its CANCEL waits. */
+static void cancelled_after_retry(void **state) {
+    char invite[MESSAGE];
+    world.conf.session_expires_s = 120;
+    uint32_t leg = call_out(invite);
+    respond(invite, "180 Ringing", "t", peer_contact(), NULL);
+    expect_event("ringing ");
+    respond(invite, "422 Too small", "t", "Min-SE: 300\r\n", NULL);
+    expect("ACK ");
+    expect("INVITE ");
+    snprintf(invite, sizeof invite, "%s", world.last);
+    world.port.end(world.port.ctx, leg, UA_END_NORMAL, NULL);
+    expect_event("ended 1 status=487 by_us=1");
+    expect_silence();
+    respond(invite, "180 Ringing", "t", peer_contact(), NULL);
+    expect("CANCEL ");
+    respond(world.last, "200 OK", NULL, NULL, NULL);
+    respond(invite, "487 Terminated", "t", NULL, NULL);
+    expect("ACK ");
+    assert_clean();
+}
+
 /* The phone knows nothing of session timers; we still find out that it is gone. */
 static void we_refresh_alone(void **state) {
     char invite[MESSAGE];
@@ -418,6 +440,7 @@ int main(void) {
         TEST(refresh_unanswered),
         TEST(update_not_known),
         TEST(we_ask_for_timers),
+        TEST(cancelled_after_retry),
         TEST(we_refresh_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,10 +26,10 @@ static const char *some_sdp(void) {
     return choice[dice(ARRAY_LEN(choice))];
 }
 
-/* One in twenty messages is damaged on its way. */
+/* One in twenty messages is damaged on its way. Not a 200: see contacts in peer_answers(). */
 static void send_perhaps_broken(char *text) {
     size_t n = strlen(text);
-    if (dice(20) == 0)
+    if (dice(20) == 0 && strncmp(text, "SIP/2.0 200", 11) != 0)
         for (uint32_t i = dice(4) + 1; i; i--) {
             size_t at = dice((uint32_t)n);
             text[at] = dice(2) ? "\r\n;,<>\"%:@ =*"[dice(13)] : (char)(dice(255) + 1);
@@ -232,6 +232,7 @@ static void anything_in_any_order(void **state) {
     }
     assert_true(world.next_leg > 50);
     world.end_at_once = false;
+    settle();
     for (uint32_t leg = 1; leg <= world.next_leg; leg++)
         world.port.end(world.port.ctx, leg, UA_END_NORMAL, NULL);
     for (int i = 0; i < 4; i++) {
