@@ -49,7 +49,7 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/*.c))
 TOOLS := $(patsubst tests/tools/%.c,$(BUILD)/tools/%,$(wildcard tests/tools/*.c))
 
-.PHONY: all help deps test unit e2e demo bench lint format install uninstall clean prompts docs
+.PHONY: all help deps test unit e2e demo bench mutants lint format install uninstall clean prompts docs
 all: $(PROGRAMS)
 
 help:
@@ -60,7 +60,10 @@ help:
 	@echo 'make demo       a whole call center on this terminal for a minute (KEEP=1: stay up)'
 	@echo 'make bench      what a call, a minute of audio and a decision cost'
 	@echo 'make lint       formatting, layers, symbols, cppcheck, clang-tidy, man pages, systemd unit'
-	@echo 'make install    DESTDIR= PREFIX=/usr SYSCONFDIR=/etc'
+	@echo 'make mutants    puts 208 faults into the distributor; a test must notice each (10 minutes)'
+	@echo 'make prompts    the prompts of the examples, by espeak-ng; make docs: reference pages from the tables'
+	@echo 'make install    DESTDIR= PREFIX=/usr (make deps and make come first); make uninstall'
+	@echo 'make format | make clean'
 	@echo 'SAN=asan|tsan   the same with sanitizers, in build/asan or build/tsan'
 
 $(BUILD)/obj/%.o: src/%.c
@@ -134,6 +137,9 @@ demo: deps
 bench: deps
 	@$(MAKE) --no-print-directory -j2 all $(TOOLS) $(BENCHES)
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD)
+
+mutants: deps
+	@nice -n 19 $(PYTHON) tests/mutants/run.py
 
 lint: deps
 	@$(MAKE) --no-print-directory -j2 all

@@ -82,6 +82,7 @@ struct floor_agent_view {
     const char *id, *name, *reason, *queue;
     struct acd_agent_view acd;
     uint64_t state_ms, timer_ms; /* in this state; left on its timer (0 = none) */
+    uint64_t counted_ms;         /* of state_ms, what counts in `today`: not from before a restart */
     uint64_t call;               /* short number, 0 = none */
     uint32_t phones, phones_reachable;
     const struct stats_agent *today;

@@ -143,7 +143,7 @@ static void print_agent(void *arg, const struct floor_agent_view *v) {
     char pending[80] = "";
     if (w->queue && !serves(w->r->env->conf, v->id, w->queue_number))
         return;
-    stats_agent_live(v->today, v->acd.presence, v->acd.activity, v->state_ms, &live);
+    stats_agent_live(v->today, v->acd.presence, v->acd.activity, v->counted_ms, &live);
     if (v->acd.pending)
         snprintf(pending, sizeof pending, "%s %.60s", acd_presence_name(v->acd.pending_presence),
                  acd_reason_name(w->r->env->conf, v->acd.pending_reason));

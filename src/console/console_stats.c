@@ -87,7 +87,7 @@ static const struct out_column agent_columns[] = {
 static void print_agent(void *arg, const struct floor_agent_view *v) {
     struct out *out = arg;
     struct stats_agent a;
-    stats_agent_live(v->today, v->acd.presence, v->acd.activity, v->state_ms, &a);
+    stats_agent_live(v->today, v->acd.presence, v->acd.activity, v->counted_ms, &a);
     out_text(out, v->id);
     out_text(out, v->name);
     out_count(out, a.handles);

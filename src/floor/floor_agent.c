@@ -52,8 +52,10 @@ int floor_star_code(struct floor *f, uint32_t agent, const char *called) {
     const char *id = f->conf->agent[agent - 1].id;
     if (!strcmp(called, "*10"))
         return floor_agent_logout(f, id, who);
-    if (!strcmp(called, "*11"))
-        return floor_agent_login(f, id, true, who);
+    if (!strcmp(called, "*11")) { /* ready, whether out or paused */
+        int err = floor_agent_login(f, id, true, who);
+        return err == -EPROTO ? floor_agent_unpause(f, id, who) : err;
+    }
     if (!strcmp(called, "*12"))
         return floor_agent_login(f, id, false, who);
     if (!strcmp(called, "*30"))

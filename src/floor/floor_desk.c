@@ -374,8 +374,10 @@ static void visit_end(struct floor *f, const struct acd_effect *fx) {
 
 static void agent_changed(struct floor *f, const struct acd_effect *fx) {
     struct desk *desk = floor_desk(f, fx->agent);
+    /* a state restored from before a restart began earlier than these figures */
+    uint64_t since_ms = fx->was_since_ms > f->started_ms ? fx->was_since_ms : f->started_ms;
     stats_agent_time(f->stats, fx->agent, desk->handle_queue, fx->was_presence, fx->was_activity,
-                     floor_now_ms(f) - fx->was_since_ms);
+                     floor_now_ms(f) - since_ms);
     if (fx->presence == ACD_READY && fx->activity == ACD_IDLE)
         desk->free_us = floor_now_us(f);
     if (fx->activity == ACD_IDLE && fx->was_activity != ACD_IDLE && !desk->direct)

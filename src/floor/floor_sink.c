@@ -77,16 +77,17 @@ static uint32_t refuse(struct floor *f, const struct ua_incoming *in, uint16_t s
     return 0;
 }
 
-/* A star code is carried out at once; the call only tells the agent whether it was. */
-static bool star_code(struct floor *f, const struct ua_incoming *in, struct conf_target *target) {
+/* A star code is carried out at once; the call only tells the agent whether it was, by a prompt or, where
+ * there is none, by a final status. -ENOENT: no star code; 0: *target is what to play; else the status. */
+static int star_code(struct floor *f, const struct ua_incoming *in, struct conf_target *target) {
     static char done[] = "agent-ok", refused[] = "agent-error";
     if (!in->agent || in->called[0] != '*')
-        return false;
+        return -ENOENT;
     int err = floor_star_code(f, in->agent, in->called);
     if (err == -ENOENT)
-        return false;
+        return -ENOENT;
     *target = (struct conf_target){.kind = CONF_TARGET_PLAY, .prompt = err ? refused : done};
-    return true;
+    return err && !f->media.prompt(f->media.ctx, refused) ? 403 : 0;
 }
 
 static void look_up(struct floor *f, struct call *call, const struct leg *leg) {
@@ -104,7 +105,10 @@ static uint32_t invited(void *ctx, const struct ua_incoming *in, struct ua_refus
     uint16_t status = admit(f, in, &why);
     if (status)
         return refuse(f, in, status, why, refusal);
-    bool service = star_code(f, in, &target);
+    int code = star_code(f, in, &target);
+    bool service = code == 0;
+    if (code > 0)
+        return refuse(f, in, (uint16_t)code, "not possible now", refusal);
     if (!service && (status = route(f, in, &target)))
         return refuse(f, in, status, "no such number", refusal);
     struct call *call = floor_call_new(f);

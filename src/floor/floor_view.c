@@ -59,6 +59,7 @@ void floor_each_agent(const struct floor *f, void (*fn)(void *, const struct flo
         view.reason = acd_reason_name(f->conf, view.acd.reason);
         view.queue = queue ? queue->name : "";
         view.state_ms = now_ms > view.acd.since_ms ? now_ms - view.acd.since_ms : 0;
+        view.counted_ms = view.state_ms < now_ms - f->started_ms ? view.state_ms : now_ms - f->started_ms;
         view.timer_ms = view.acd.deadline_ms != NEVER && view.acd.deadline_ms > now_ms
                             ? view.acd.deadline_ms - now_ms
                             : 0;

@@ -198,7 +198,7 @@ class Demo:
         heard, half = self.eve.rtp, lambda a, b: audio_power(self.eve.rtp.heard(a, b))
         since, until = getattr(self, 'eve_waits_since', None), getattr(self, 'eve_waits_until', None)
         for what, a, b in (('the menu', 0, since), ('music while waiting', since, until), ('the agent', until, None)):
-            loud = half(a, b) if (a is not None and (b is not None or what == 'the agent')) else 0.0
+            loud = half(a, b) if (a is not None and (b is not None or what == 'the agent')) else -99.0
             screen.note('%-20s %s' % (what, 'yes, at %.0f dB' % loud if loud > -45 else 'NO'))
             if loud <= -45:
                 self.problems.append('Eve did not hear ' + what)

@@ -22,6 +22,8 @@ SPEECH = {
     'closed': 'We are closed at the moment. Please call again tomorrow.',
     'please-wait': 'All agents are busy. Please hold the line, you will be connected to the next free agent.',
     'connecting': 'You are being connected.',
+    'agent-ok': 'Done.',
+    'agent-error': 'This is not possible now.',
 }
 
 

@@ -477,6 +477,13 @@ static void test_star_codes(void **state) {
     floor_each_agent(w.floor, see, NULL);
     assert_int_equal(seen_presence[1], ACD_NOT_READY);
     assert_string_equal(w.last[RECORD_AGENT_STATE].agent_state.reason, "lunch");
+    assert_int_equal(call_in("*31", 1), 0); /* no wrap-up to end, and no prompt to say so */
+    assert_int_equal(refusal.status, 403);
+    assert_int_equal(call_in("*29", 1), 0); /* there are two reasons */
+    assert_int_equal(refusal.status, 403);
+    assert_true(call_in("*11", 1));
+    floor_each_agent(w.floor, see, NULL);
+    assert_int_equal(seen_presence[1], ACD_READY);
     assert_int_equal(call_in("*99", 1), 0);
     assert_int_equal(refusal.status, 404);
     assert_int_equal(call_in("*11", 0), 0); /* not from a trunk */
