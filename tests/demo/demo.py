@@ -7,6 +7,7 @@ SIP and RTP (sipp; one caller is a phone of our own that listens to what it hear
     make demo KEEP=1     stays up afterwards, for a softphone of yours"""
 import argparse
 import fcntl
+import math
 import os
 import secrets
 import shutil
@@ -21,6 +22,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), 'e2e'), os.path.join(os.path.dirname(HERE), 'prompts'), HERE]
 
+import audio  # noqa: E402
 import make as prompts  # noqa: E402
 from center import TRUNK, queue  # noqa: E402
 from daemon import ROOT, Daemon, free_port  # noqa: E402
@@ -285,8 +287,6 @@ class Demo:
 
 def audio_power(samples):
     """Loudness in dB below full scale."""
-    import math
-    import audio
     mean = audio.power(samples)
     return 10 * math.log10(mean / 32768 ** 2) if mean > 0 else -99.0
 

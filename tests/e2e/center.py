@@ -7,7 +7,7 @@ without end."""
 import os
 import time
 
-from daemon import ROOT, TONES, Daemon, free_port, make_prompts  # noqa: F401 (TONES: for the tests)
+from daemon import ROOT, TONES, Daemon, free_port, make_prompts  # noqa: F401 (tests take TONES from here)
 from phone import Net, Phone
 
 TRUNK, AGENTS, STRANGER = '127.0.0.2', '127.0.0.1', '127.0.0.3'
