@@ -33,7 +33,8 @@ install: deps
 	    > $(DESTDIR)$(LIBDIR)/systemd/system/callfloord.service
 	chmod 0644 $(DESTDIR)$(LIBDIR)/systemd/system/callfloord.service
 	install -m 0644 conf/callfloor.sysusers $(DESTDIR)$(LIBDIR)/sysusers.d/callfloor.conf
-	install -m 0644 conf/callfloor.tmpfiles $(DESTDIR)$(LIBDIR)/tmpfiles.d/callfloor.conf
+	sed -e 's|/etc/callfloor|$(CONFDIR)|' conf/callfloor.tmpfiles > $(DESTDIR)$(LIBDIR)/tmpfiles.d/callfloor.conf
+	chmod 0644 $(DESTDIR)$(LIBDIR)/tmpfiles.d/callfloor.conf
 	@[ -n "$(DESTDIR)" ] || [ $$(id -u) != 0 ] || ! command -v systemd-sysusers >/dev/null || { \
 	    systemd-sysusers $(LIBDIR)/sysusers.d/callfloor.conf; \
 	    systemd-tmpfiles --create $(LIBDIR)/tmpfiles.d/callfloor.conf; \

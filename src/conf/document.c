@@ -68,13 +68,15 @@ static void describe(const struct conf_option *o, char *out, size_t size) {
         n += (size_t)snprintf(out + n, size - n, "%s \"%s\"", i ? " or" : "", o->words[i]);
 }
 
-/* mdoc: a '\' begins an escape, a '.' or ''' at the beginning of a line a request; `x` becomes quotes; a new
- * sentence begins a new line. */
+/* mdoc: a '\' begins an escape, a '.' or ''' at the beginning of a line a request; `x` becomes quotes,
+ * `"x"` has them; a new sentence begins a new line. */
 static void put_man(FILE *out, const char *text) {
     bool open = false, start = true;
     for (; *text; start = false, text++) {
         if (*text == '\\')
             fputs("\\e", out);
+        else if (*text == '`' && (open ? text[-1] : text[1]) == '"') /* has quotes already */
+            open = !open;
         else if (*text == '`')
             fputs((open = !open) ? "\\(lq" : "\\(rq", out);
         else if (start && (*text == '.' || *text == '\''))
@@ -186,9 +188,9 @@ static const char man_head[] =
     "groups\n"
     ".Ql { } ,\n"
     "lists\n"
-    ".Ql ( ) ,\n"
+    ".Ql \\&( \\&) ,\n"
     "arrays\n"
-    ".Ql [ ] ,\n"
+    ".Ql \\&[ \\&] ,\n"
     "comments\n"
     ".Ql # .\n"
     ".Ql @include \\(dqFILE\\(dq\n"

@@ -147,8 +147,9 @@ static int syntax_error(struct reader *reader, const config_t *config, const cha
     free(included);
     if (strstr(near, "password") || strstr(near, "ha1"))
         str_copy(near, sizeof near, "(a line with a password)");
-    snprintf(line, sizeof line, "%s:%d: %s near: %s (expected libconfig's language: name = value;)", file,
-             config_error_line(config), config_error_text(config), near);
+    snprintf(line, sizeof line, "%s:%d: %s %s%s (expected libconfig's language: name = value;)", file,
+             config_error_line(config), config_error_text(config),
+             *near ? "near: " : "at the end of the file", near);
     conf_tell(reader, line);
     return -EINVAL;
 }

@@ -20,9 +20,11 @@ static const struct conf_option general_options[] = {
            "Number of this machine, part of every record's id."),
     OPTION("state_dir", OPTION_PATH, AT(conf, state_dir), 0, 1, PATH_BYTES, "\"/var/lib/callfloor\"", NULL,
            "Folder of the journal of records, of agents' presence and of registrations."),
-    OPTION("prompts_dir", OPTION_PATH, AT(conf, prompts_dir), 0, 1, PATH_BYTES,
-           "\"/usr/share/callfloor/prompts\"", NULL,
-           "Folder of the prompts: prompt `welcome` is the file `welcome.wav`."),
+    OPTION(
+        "prompts_dir", OPTION_PATH, AT(conf, prompts_dir), 0, 1, PATH_BYTES,
+        "\"/usr/share/callfloor/prompts\"", NULL,
+        "Folder of the prompts: prompt `welcome` is the file `welcome.wav`. An agent who dials a star code "
+        "hears `agent-ok` or `agent-error`."),
     OPTION("pause_reasons", OPTION_NAMES, AT(conf, pause_reason), AT(conf, pause_reason_count), 0, 9,
            "[ \"break\", \"lunch\", \"meeting\", \"training\" ]", NULL,
            "Reasons an agent may give for a pause; `*2N` dialled from the phone picks the N-th."),
@@ -113,7 +115,9 @@ static const struct conf_section web = SECTION(web_options, .name = "web", .help
 static const struct conf_option user_options[] = {
     OPTION("name", OPTION_NAME, AT(conf_user, name), 0, 1, NAME_LEN - 1, NULL, NULL, "Login name, unique."),
     OPTION("password_hash", OPTION_HASH, AT(conf_user, password_hash), 0, 1, TEXT_MAX, NULL, NULL,
-           "crypt(3) hash, as `mkpasswd -m yescrypt` prints it; never the password itself."),
+           "crypt(3) hash, as `openssl passwd -6` prints it, or `mkpasswd -m yescrypt` (package whois); "
+           "never the "
+           "password itself."),
     OPTION("admin", OPTION_BOOL, AT(conf_user, admin), 0, 0, 0, "false", NULL,
            "May change things, else only look."),
 };

@@ -171,7 +171,7 @@ static const char *check_hash(struct text *t) {
     int kind = *t->value == '$' ? crypt_checksalt(t->value) : CRYPT_SALT_INVALID;
     return kind != CRYPT_SALT_INVALID && strlen(t->value) > 12
                ? NULL
-               : "a crypt(3) hash that begins with '$', from `mkpasswd -m yescrypt`; never a password";
+               : "a crypt(3) hash that begins with '$', from `openssl passwd -6`; never a password";
 }
 
 static const char *check_number(struct text *t) {

@@ -160,6 +160,7 @@ static void passwords_are_not_told(void **state) {
            "users[anna].password_hash: wrong");
     assert_null(strstr(told, "geheim"));
     refuse("agents = ( { id = \"1\"; password = \"geheim } );", "syntax error");
+    refuse("general = { node = 1;\n", "syntax error at the end of the file (expected");
     assert_null(strstr(told, "geheim"));
 }
 
