@@ -97,7 +97,7 @@ int console_execute(struct console *c, const char *line, bool json, bool admin, 
 
 uint64_t console_login(struct console *c, const char *source, const char *user, const char *password,
                        console_login_fn *done, void *arg) {
-    return login_begin(c->login, source, user, password, done, arg);
+    return login_begin(c->login, "web", source, user, password, done, arg);
 }
 void console_login_cancel(struct console *c, uint64_t ticket) {
     login_cancel(c->login, ticket);

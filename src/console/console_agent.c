@@ -34,13 +34,31 @@ static int agent_result(struct request *r, int err, const char *done, const char
     }
 }
 
+struct look {
+    const char *agent;
+    bool reachable;
+};
+static void look_at(void *arg, const struct floor_agent_view *v) {
+    struct look *look = arg;
+    if (!strcmp(v->id, look->agent))
+        look->reachable = v->phones_reachable > 0;
+}
+static bool has_phone(const struct request *r, const char *agent) {
+    struct look look = {agent, false};
+    floor_each_agent(r->env->floor, look_at, &look);
+    return look.reachable;
+}
+
 static int agent_login(struct request *r) {
     bool ready = r->argc < 2;
     if (!ready && strcmp(r->argv[1], "paused"))
         return request_fail(r, -EINVAL, "unknown word '%.40s'; expected: agent login AGENT [paused]",
                             r->argv[1]);
     int err = floor_agent_login(r->env->floor, r->argv[0], ready, r->who);
-    return agent_result(r, err, ready ? "logged in, ready" : "logged in, paused", "is logged in already");
+    char done[64];
+    snprintf(done, sizeof done, "logged in, %s%s", ready ? "ready" : "paused",
+             err || has_phone(r, r->argv[0]) ? "" : "; no phone is reachable");
+    return agent_result(r, err, done, "is logged in already");
 }
 static int agent_logout(struct request *r) {
     int err = floor_agent_logout(r->env->floor, r->argv[0], r->who);

@@ -31,6 +31,7 @@ struct job {
 /* What the control thread keeps of it. */
 struct waiting {
     uint64_t ticket; /* 0 = free */
+    const char *via;
     char source[ADDRESS_LEN], user[NAME_LEN];
     struct job job;
     console_login_fn *done; /* NULL: nobody waits any more */
@@ -156,8 +157,19 @@ static struct waiting *by_ticket(struct login *l, uint64_t ticket) {
 static void tell_failure(struct login *l, const struct waiting *w) {
     uint32_t dropped;
     if (log_allowed(&l->log_limit, loop_now_ms(), 10, &dropped))
-        log_warn("console", "event=login_failed user=%s source=%s unlogged=%u", log_value(w->user),
-                 log_value(w->source), dropped);
+        log_warn("console", "event=login_failed via=%s user=%s source=%s unlogged=%u", w->via,
+                 log_value(w->user), log_value(w->source), dropped);
+}
+
+/* Logins that were under way together can fail while the source is locked already: that is told once. */
+static void failed(struct login *l, const struct waiting *w) {
+    bool before = login_locked_ms(l, w->source);
+    guard_failed(&l->guard, w->source, loop_now_ms());
+    tell_failure(l, w);
+    uint64_t locked_ms = login_locked_ms(l, w->source);
+    if (locked_ms && !before)
+        log_warn("console", "event=locked_out via=%s source=%s for_ms=%llu", w->via, log_value(w->source),
+                 (unsigned long long)locked_ms);
 }
 
 static void finish(struct login *l, const struct job *job) {
@@ -169,8 +181,7 @@ static void finish(struct login *l, const struct job *job) {
         guard_passed(&l->guard, w->source);
         remember(l, user, w->job.password);
     } else {
-        guard_failed(&l->guard, w->source, loop_now_ms());
-        tell_failure(l, w);
+        failed(l, w);
     }
     console_login_fn *done = w->done;
     void *arg = w->arg;
@@ -198,14 +209,14 @@ uint64_t login_locked_ms(const struct login *l, const char *source) {
     return guard_locked_ms(&l->guard, source, loop_now_ms());
 }
 
-uint64_t login_begin(struct login *l, const char *source, const char *user, const char *password,
-                     console_login_fn *done, void *arg) {
+uint64_t login_begin(struct login *l, const char *via, const char *source, const char *user,
+                     const char *password, console_login_fn *done, void *arg) {
     struct waiting *w = by_ticket(l, 0);
     const struct conf_user *known = find_user(l->conf, user);
     if (!w || login_locked_ms(l, source))
         return 0;
     struct job *job = &w->job;
-    *w = (struct waiting){.ticket = ++l->last_ticket, .done = done, .arg = arg};
+    *w = (struct waiting){.ticket = ++l->last_ticket, .via = via, .done = done, .arg = arg};
     str_copy(w->source, sizeof w->source, source);
     str_copy(w->user, sizeof w->user, user);
     job->ticket = w->ticket;

@@ -133,8 +133,8 @@ static uint32_t characters(const char *text) {
 }
 static void print_cell(struct out *o, uint32_t c, const char *text, bool first, bool last) {
     uint32_t gap = o->width[c] - characters(text);
-    bool right =
-        o->column[c].type == OUT_COUNT || o->column[c].type == OUT_TIME || o->column[c].type == OUT_RATIO;
+    enum out_type type = o->column[c].type;
+    bool right = type == OUT_COUNT || type == OUT_ID || type == OUT_TIME || type == OUT_RATIO;
     append_text(o, first ? "" : "  ");
     if (right)
         pad(o, gap);
@@ -265,6 +265,16 @@ void out_count(struct out *o, uint64_t value) {
     }
     snprintf(text, sizeof text, "%llu", (unsigned long long)value);
     text_cell(o, value == NEVER ? "-" : text);
+}
+void out_id(struct out *o, uint64_t id) {
+    char text[24];
+    if (!cell_is(o, OUT_ID))
+        return;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)id);
+    if (o->json)
+        json_cell(o, id == NEVER ? json_null() : json_string(text));
+    else
+        text_cell(o, id == NEVER ? "-" : text);
 }
 void out_time(struct out *o, uint64_t ms) {
     char text[32];

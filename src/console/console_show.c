@@ -26,11 +26,14 @@ struct walk {
 /* ---- calls ---- */
 
 static const struct out_column call_columns[] = {
-    {"call", "call", OUT_COUNT},      {"id", NULL, OUT_COUNT},           {"state", "state", OUT_TEXT},
-    {"caller", "caller", OUT_TEXT},   {"caller_name", "name", OUT_TEXT}, {"called", "called", OUT_TEXT},
-    {"trunk", "trunk", OUT_TEXT},     {"menu_path", "menu", OUT_TEXT},   {"queue", "queue", OUT_TEXT},
-    {"position", "pos", OUT_COUNT},   {"agent", "agent", OUT_TEXT},      {"customer_id", NULL, OUT_COUNT},
-    {"customer_new", NULL, OUT_FLAG}, {"age_ms", "age", OUT_TIME},       {"state_ms", "in state", OUT_TIME},
+    {"call", "call", OUT_COUNT},        {"id", NULL, OUT_ID},
+    {"state", "state", OUT_TEXT},       {"caller", "caller", OUT_TEXT},
+    {"caller_name", "name", OUT_TEXT},  {"called", "called", OUT_TEXT},
+    {"trunk", "trunk", OUT_TEXT},       {"menu_path", "menu", OUT_TEXT},
+    {"queue", "queue", OUT_TEXT},       {"position", "pos", OUT_COUNT},
+    {"agent", "agent", OUT_TEXT},       {"customer_id", NULL, OUT_ID},
+    {"customer_new", NULL, OUT_FLAG},   {"age_ms", "age", OUT_TIME},
+    {"state_ms", "in state", OUT_TIME},
 };
 
 static void print_call(void *arg, const struct floor_call_view *v) {
@@ -38,7 +41,7 @@ static void print_call(void *arg, const struct floor_call_view *v) {
     if (w->queue && strcmp(v->queue, w->queue))
         return;
     out_count(w->out, v->number);
-    out_count(w->out, v->id);
+    out_id(w->out, v->id);
     out_text(w->out, v->state);
     out_text(w->out, v->caller);
     out_text(w->out, v->caller_name);
@@ -48,7 +51,7 @@ static void print_call(void *arg, const struct floor_call_view *v) {
     out_text(w->out, v->queue);
     out_count(w->out, v->position ? v->position : NEVER);
     out_text(w->out, v->agent);
-    out_count(w->out, v->customer_id ? v->customer_id : NEVER);
+    out_id(w->out, v->customer_id ? v->customer_id : NEVER);
     out_flag(w->out, v->customer_new);
     out_time(w->out, v->age_ms);
     out_time(w->out, v->state_ms);

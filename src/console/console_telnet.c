@@ -75,7 +75,7 @@ static void take_password(struct session *s, char *password) {
         return;
     }
     s->state = SESSION_CHECKING;
-    s->ticket = login_begin(s->console->login, s->source, s->user, password, on_checked, s);
+    s->ticket = login_begin(s->console->login, "telnet", s->source, s->user, password, on_checked, s);
     explicit_bzero(password, strlen(password));
     if (!s->ticket && login_locked_ms(s->console->login, s->source))
         refuse(s);

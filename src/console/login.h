@@ -44,9 +44,10 @@ int login_create(struct login **lp, struct loop *loop, const struct conf *conf);
 void login_reload(struct login *l, const struct conf *conf);
 void login_destroy(struct login *l); /* waits for the hash in progress; callbacks do not come any more */
 
-/* See console_login() and its fellows in callfloor/console.h. */
-uint64_t login_begin(struct login *l, const char *source, const char *user, const char *password,
-                     console_login_fn *done, void *arg);
+/* See console_login() and its fellows in callfloor/console.h. via: "telnet", "web"; for the log, a literal.
+ */
+uint64_t login_begin(struct login *l, const char *via, const char *source, const char *user,
+                     const char *password, console_login_fn *done, void *arg);
 void login_cancel(struct login *l, uint64_t ticket);
 bool login_remembered(struct login *l, const char *user, const char *password, bool *admin);
 uint64_t login_locked_ms(const struct login *l, const char *source);

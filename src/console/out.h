@@ -20,6 +20,7 @@ enum { OUT_MAX = 16 << 20, OUT_MAX_COLUMNS = 32 };
 enum out_type {
     OUT_TEXT,  /* left aligned; bytes that are not printable UTF-8 become '?' */
     OUT_COUNT, /* right aligned; NEVER: "-", null */
+    OUT_ID,    /* like OUT_COUNT, in JSON a string: above 2^53 readers that know only doubles round it */
     OUT_TIME,  /* milliseconds; m:ss or h:mm:ss, in JSON the number; NEVER: "-", null */
     OUT_RATIO, /* 0..1; percent with one decimal, in JSON the number; below 0: "-", null */
     OUT_FLAG,  /* yes, no; true, false */
@@ -52,6 +53,7 @@ void out_begin(struct out *o, const char *name, const struct out_column *column,
 void out_begin_lines(struct out *o, const char *name, const struct out_column *column, size_t count);
 void out_text(struct out *o, const char *text);
 void out_count(struct out *o, uint64_t value);
+void out_id(struct out *o, uint64_t id);
 void out_time(struct out *o, uint64_t ms);
 void out_ratio(struct out *o, double ratio);
 void out_flag(struct out *o, bool flag);

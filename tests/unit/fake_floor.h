@@ -82,8 +82,8 @@ static const struct stats_agent anna_today = {.offers = 8,
 
 void floor_each_call(const struct floor *f, void (*fn)(void *, const struct floor_call_view *), void *arg) {
     static const struct floor_call_view calls[] = {
-        {1, 900001, "talking", "+48123", "Jan \xc5\xbb", "3000", "carrier", "sales", "1001", "main:1", 0,
-         3725000, 65000, true, 42},
+        {1, 900000000000000001, "talking", "+48123", "Jan \xc5\xbb", "3000", "carrier", "sales", "1001",
+         "main:1", 0, 3725000, 65000, true, 42},
         {9, 900009, "queued", "+48\x1b[2J", "bad\xff\xc0\xaf", "3000", "carrier", "sales", "", "main:1", 1,
          61000, 60999, false, 0},
         {12, 900012, "menu", "anonymous", "", "3001", "carrier", "", "", "main", 0, 4000, 4000, false, 0},

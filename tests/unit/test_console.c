@@ -115,7 +115,9 @@ static void test_calls_json(void **state) {
     json_t *all = parse("show calls"), *first = json_array_get(all, 0), *second = json_array_get(all, 1);
     assert_int_equal(json_array_size(all), 3);
     assert_int_equal(json_integer_value(json_object_get(first, "call")), 1);
-    assert_int_equal(json_integer_value(json_object_get(first, "id")), 900001);
+    assert_string_equal(json_string_value(json_object_get(first, "id")), "900000000000000001");
+    assert_string_equal(json_string_value(json_object_get(first, "customer_id")), "42");
+    assert_true(json_is_null(json_object_get(second, "customer_id")));
     assert_int_equal(json_integer_value(json_object_get(first, "age_ms")), 3725000);
     assert_string_equal(json_string_value(json_object_get(first, "caller_name")), "Jan \xc5\xbb");
     assert_true(json_is_true(json_object_get(first, "customer_new")));
@@ -272,6 +274,8 @@ static void test_commands(void **state) {
     } lines[] = {
         {"agent login 1001", 0, "login 1001 ready by tess", "agent 1001 logged in, ready\n"},
         {"agent login 1001 paused", 0, "login 1001 paused by tess", "agent 1001 logged in, paused\n"},
+        {"agent login 1003", 0, "login 1003 ready by tess",
+         "agent 1003 logged in, ready; no phone is reachable\n"},
         {"agent login 9", -ENOENT, "login 9 ready by tess", "no agent '9'; see: show agents\n"},
         {"agent login 9", -EPROTO, "login 9 ready by tess", "agent 9 is logged in already\n"},
         {"agent logout 1001", 0, "logout 1001 by tess",

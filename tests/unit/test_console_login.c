@@ -121,7 +121,7 @@ static void expect_logins(int count) {
 }
 static bool try(const char *user, const char *password, const char *source) {
     expect_logins(1);
-    assert_true(login_begin(login, source, user, password, on_done, NULL) > 0);
+    assert_true(login_begin(login, "telnet", source, user, password, on_done, NULL) > 0);
     assert_int_equal(seen.count, 0); /* never from inside */
     loop_run(loop);
     assert_int_equal(seen.count, 1);
@@ -151,11 +151,40 @@ static void test_passwords(void **state) {
     assert_false(try("anna", "walrus", "192.0.2.1"));
 }
 
+static char logged[4000];
+static void keep_log(void *arg, const char *line) {
+    strncat(logged, line, sizeof logged - strlen(logged) - 1);
+}
+static int logged_times(const char *text) {
+    int count = 0;
+    for (const char *p = logged; (p = strstr(p, text)); p++)
+        count++;
+    return count;
+}
+
+static void test_failures_are_logged(void **state) {
+    logged[0] = 0;
+    log_set_level(NULL, "info");
+    log_to(keep_log, NULL);
+    for (int i = 1; i < GUARD_FREE_FAILURES; i++)
+        assert_false(try("anna", "wrong", "192.0.2.1"));
+    assert_int_equal(logged_times("event=login_failed via=telnet user=\"anna\" source=\"192.0.2.1\""), 4);
+    assert_int_equal(logged_times("event=locked_out"), 0);
+    expect_logins(2); /* both under way before the first fails */
+    login_begin(login, "web", "192.0.2.1", "anna", "wrong", on_done, NULL);
+    login_begin(login, "web", "192.0.2.1", "anna", "wrong", on_done, NULL);
+    loop_run(loop);
+    log_to(NULL, NULL);
+    assert_int_equal(logged_times("event=login_failed via=web"), 2);
+    assert_int_equal(logged_times("event=locked_out"), 1);
+    assert_non_null(strstr(logged, "event=locked_out via=web source=\"192.0.2.1\" for_ms=30000"));
+}
+
 static void test_locked_out(void **state) {
     for (int i = 0; i < GUARD_FREE_FAILURES; i++)
         assert_false(try("anna", "wrong", "192.0.2.1"));
     assert_true(login_locked_ms(login, "192.0.2.1") > 0);
-    assert_int_equal(login_begin(login, "192.0.2.1", "anna", "walrus", on_done, NULL), 0);
+    assert_int_equal(login_begin(login, "telnet", "192.0.2.1", "anna", "walrus", on_done, NULL), 0);
     assert_true(try("anna", "walrus", "192.0.2.2"));
 }
 
@@ -163,10 +192,10 @@ static void test_bounded(void **state) {
     uint64_t ticket[LOGIN_JOBS];
     expect_logins(LOGIN_JOBS - 2);
     for (int i = 0; i < LOGIN_JOBS; i++) {
-        ticket[i] = login_begin(login, "192.0.2.1", "anna", "walrus", on_done, NULL);
+        ticket[i] = login_begin(login, "telnet", "192.0.2.1", "anna", "walrus", on_done, NULL);
         assert_true(ticket[i] > 0);
     }
-    assert_int_equal(login_begin(login, "192.0.2.1", "anna", "walrus", on_done, NULL), 0);
+    assert_int_equal(login_begin(login, "telnet", "192.0.2.1", "anna", "walrus", on_done, NULL), 0);
     login_cancel(login, ticket[3]);
     login_cancel(login, ticket[LOGIN_JOBS - 1]);
     login_cancel(login, 999999);
@@ -195,7 +224,7 @@ static void test_remembered(void **state) {
 /* The password changes while the old one is being checked: it is not let in any more. */
 static void test_reload_in_between(void **state) {
     expect_logins(1);
-    assert_true(login_begin(login, "192.0.2.1", "anna", "walrus", on_done, NULL) > 0);
+    assert_true(login_begin(login, "telnet", "192.0.2.1", "anna", "walrus", on_done, NULL) > 0);
     str_copy(hash_anna, sizeof hash_anna, hash_bert);
     loop_run(loop);
     assert_int_equal(seen.right, 0);
@@ -206,17 +235,17 @@ static void test_reload_in_between(void **state) {
 static void test_destroy_with_work(void **state) {
     expect_logins(1000);
     for (int i = 0; i < LOGIN_JOBS; i++)
-        login_begin(login, "192.0.2.1", "anna", "walrus", on_done, NULL);
+        login_begin(login, "telnet", "192.0.2.1", "anna", "walrus", on_done, NULL);
 }
 
 int main(void) {
 #define G(f) cmocka_unit_test_setup(f, fresh_guard)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        G(test_lock_out),          G(test_success_forgives), G(test_source_is_a_household),
-        G(test_table_is_bounded),  T(test_passwords),        T(test_locked_out),
-        T(test_bounded),           T(test_remembered),       T(test_reload_in_between),
-        T(test_destroy_with_work),
+        G(test_lock_out),          G(test_success_forgives),    G(test_source_is_a_household),
+        G(test_table_is_bounded),  T(test_passwords),           T(test_locked_out),
+        T(test_bounded),           T(test_remembered),          T(test_reload_in_between),
+        T(test_destroy_with_work), T(test_failures_are_logged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
