@@ -159,6 +159,7 @@ int daemon_start(struct daemon *d, struct conf *conf) {
     sigset_t set, before;
     d->conf = conf;
     d->notify_fd = -1;
+    daemon_fixed_keep(d->fixed, conf);
     daemon_raise_limits(conf);
     int err = make_state_dir(conf->state_dir);
     if (err)
@@ -184,6 +185,7 @@ int daemon_start(struct daemon *d, struct conf *conf) {
         return err;
     log_info("daemon", "event=ready version=" CALLFLOOR_VERSION " file=%s agents=%u queues=%u numbers=%u",
              log_value(conf->path), conf->agent_count, conf->queue_count, conf->number_count);
+    daemon_log_missing_prompts(conf);
     daemon_notify_ready(d);
     return 0;
 }
@@ -211,5 +213,6 @@ void daemon_end(struct daemon *d) {
     store_destroy(d->store);
     state_destroy(d->state);
     loop_destroy(d->loop);
+    daemon_fixed_free(d->fixed);
     conf_free(d->conf);
 }

@@ -10,6 +10,7 @@
 #include "callfloor/sip.h"
 #include "callfloor/store.h"
 #include "callfloor/web.h"
+#include "daemon/check.h"
 #include "daemon/state.h"
 
 struct event;
@@ -32,7 +33,8 @@ struct daemon {
     struct floor *floor;
     struct console *console;
     struct web *web;
-    struct state *state; /* what outlives a restart */
+    char *fixed[DAEMON_FIXED]; /* options that stay as they were at the start */
+    struct state *state;       /* what outlives a restart */
     struct event *signals[3], *tick, *watchdog;
     enum phase phase;
     uint64_t phase_until_ms; /* of DRAINING, ENDING, FLUSHING */

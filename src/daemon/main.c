@@ -38,13 +38,16 @@ static void print_missing(void *arg, const char *name) {
 
 static int check(const char *path) {
     struct conf *conf = NULL;
-    if (conf_load(&conf, path, NULL, print_problem, NULL)) {
+    if (conf_load(&conf, path, NULL, print_problem, NULL) || daemon_check(conf, print_problem, NULL)) {
         fprintf(stderr, "%s: refused\n", path);
+        conf_free(conf);
         return EXIT_FAILURE;
     }
     media_missing_prompts(conf, print_missing, conf);
-    printf("%s: good: %u trunks, %u numbers, %u menus, %u queues, %u agents\n", path, conf->trunk_count,
-           conf->number_count, conf->menu_count, conf->queue_count, conf->agent_count);
+    printf("%s: good: %u %s%s, %u %s%s, %u %s%s, %u %s%s, %u %s%s\n", path,
+           COUNTED(conf->trunk_count, "trunk"), COUNTED(conf->number_count, "number"),
+           COUNTED(conf->menu_count, "menu"), COUNTED(conf->queue_count, "queue"),
+           COUNTED(conf->agent_count, "agent"));
     conf_free(conf);
     return EXIT_SUCCESS;
 }
@@ -62,8 +65,10 @@ static int run(const char *path) {
     struct daemon d = {0};
     struct conf *conf = NULL;
     int err = conf_load(&conf, path, NULL, log_problem, NULL);
-    if (err)
+    if (err || daemon_check(conf, log_problem, NULL)) {
+        conf_free(conf);
         return EXIT_FAILURE;
+    }
     umask(027);
     setvbuf(stderr, NULL, _IOLBF, 0);
     err = daemon_start(&d, conf);

@@ -11,6 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* What an agent hears after a star code; no option names them. */
+static const char *const star_code[] = {"agent-ok", "agent-error"};
+
 struct search {
     const char *folder;
     void (*fn)(void *arg, const char *name);
@@ -80,5 +83,10 @@ void media_missing_prompts(const struct conf *conf, void (*fn)(void *arg, const 
     }
     for (uint32_t i = 0; i < conf->number_count; i++)
         look_target(&s, &conf->number[i].target);
+    uint32_t agents = 0;
+    for (uint32_t i = 0; i < conf->agent_count; i++)
+        agents += !conf->agent[i].removed;
+    for (size_t i = 0; agents && i < ARRAY_LEN(star_code); i++)
+        look(&s, star_code[i]);
     free(s.told);
 }

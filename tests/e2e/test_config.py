@@ -91,6 +91,17 @@ def test_a_missing_file_and_wrong_options(tmp_path):
     assert run('-t', '-c', str(tmp_path)).returncode > 0  # a folder
 
 
+def test_a_connection_string_that_is_none(tmp_path):
+    path = tmp_path / 'callfloord.conf'
+    path.write_text(broken('database = ""', 'database = "dbname"'))
+    program = os.path.join(os.environ.get('CALLFLOOR_BUILD', 'build'), 'callfloord')
+    for options in (['-t'], []):
+        r = subprocess.run([program, '-c', str(path)] + options, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=20)
+        assert r.returncode == 1, r.stdout
+        assert 'store.database: missing' in r.stdout and 'after' in r.stdout, r.stdout
+
+
 def test_several_mistakes_are_told_at_once():
     status, output = check_config(broken('node = 1;', 'node = 0;').replace('realm =', 'relam ='))
     assert status > 0

@@ -28,7 +28,7 @@ FOLDERS = {
     'web': (BASE + PURE + ['conf', 'ports', 'loop', 'floor', 'console'], ['event2', 'jansson', 'openssl', 'crypt', 'zlib']),
     'metrics': (BASE + ['conf', 'ports', 'loop', 'floor'], ['event2']),
     'ctl': (BASE, []),
-    'daemon': (EVERYTHING, ['event2', 'systemd', 'jansson']),
+    'daemon': (EVERYTHING, ['event2', 'systemd', 'jansson', 'libpq']),
 }
 PRIVATE = {'daemon': ['conf'], 'sim': []}  # whose private headers a folder may see besides its own
 

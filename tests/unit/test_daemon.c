@@ -2,7 +2,9 @@
  * LIBS: loop conf base
  * The daemon's own parts against fakes of the others: what outlives a restart, the way to the end, what
  * systemd is told. */
+#include "daemon/check.c"
 #include "daemon/notify.c"
+#include "daemon/reload.c"
 #include "daemon/state.c"
 #include "daemon/stop.c"
 #include "daemon/writer.c"
@@ -57,6 +59,31 @@ uint32_t floor_calls(const struct floor *f) {
 }
 void floor_drain(struct floor *f, bool now) {
     strcat(drains, now ? "now " : "drain ");
+}
+static int fake_reload_result; /* of the floor */
+int floor_reload(struct floor *f, const struct conf *new_conf) {
+    return fake_reload_result;
+}
+int ua_reload(struct ua *ua, const struct conf *new_conf) {
+    return 0;
+}
+int media_reload(struct media *media, const struct conf *new_conf) {
+    return 0;
+}
+int store_reload(struct store *store, const struct conf *new_conf) {
+    return 0;
+}
+int console_reload(struct console *console, const struct conf *new_conf) {
+    return 0;
+}
+int web_reload(struct web *web, const struct conf *new_conf) {
+    return 0;
+}
+static unsigned fake_missing;
+void media_missing_prompts(const struct conf *c, void (*fn)(void *arg, const char *name), void *arg) {
+    static const char *const fake_prompts[] = {"p1", "p2", "p3", "p4", "p5", "p6", "p7"};
+    for (unsigned i = 0; i < fake_missing; i++)
+        fn(arg, fake_prompts[i]);
 }
 bool store_flushed(const struct store *store) {
     return flushed;
@@ -384,6 +411,110 @@ static void a_second_request_ends_the_calls(void **unused) {
     loop_destroy(d.loop);
 }
 
+/* ---- reload ---- */
+
+#define BASIC "general = { prompts_dir = \"/p\"; }; sip = { listen = ( { port = 5070; } ); };"
+
+static struct daemon start_reloads(const char *text) {
+    struct daemon d = {.notify_fd = -1};
+    put("c.conf", text);
+    chmod(path_of("c.conf"), 0600);
+    assert_int_equal(conf_load(&d.conf, path_of("c.conf"), NULL, NULL, NULL), 0);
+    daemon_fixed_keep(d.fixed, d.conf);
+    fake_missing = 0;
+    fake_reload_result = 0;
+    return d;
+}
+static const char *reload_to(struct daemon *d, const char *text, int result) {
+    static char answer[4096];
+    put("c.conf", text);
+    logged[0] = 0;
+    assert_int_equal(daemon_reload(d, answer, sizeof answer), result);
+    return answer;
+}
+static void end_reloads(struct daemon *d) {
+    daemon_fixed_free(d->fixed);
+    conf_free(d->conf);
+}
+
+static void a_reload_counts_who_is_there(void **unused) {
+    struct daemon d = start_reloads(BASIC "queues = ( { name = \"a\"; }, { name = \"b\"; } );"
+                                          "agents = ( { ids = \"1001-1003\"; password = \"x\"; } );");
+    assert_string_equal(reload_to(&d, BASIC "queues = ( { name = \"b\"; } );", 0),
+                        "reloaded: 0 agents, 1 queue, 0 numbers\n");
+    assert_non_null(strstr(logged, " agents=0 queues=1 numbers=0 "));
+    end_reloads(&d);
+}
+
+static void a_reload_tells_what_needs_a_restart(void **unused) {
+    static const char *const changed[][2] = {
+        {"general.node",
+         "general = { prompts_dir = \"/p\"; node = 2; }; sip = { listen = ( { port = 5070; } ); };"},
+        {"general.state_dir", "general = { prompts_dir = \"/p\"; state_dir = \"/s\"; }; sip = { listen = ( { "
+                              "port = 5070; } ); };"},
+        {"sip.listen", "general = { prompts_dir = \"/p\"; }; sip = { listen = ( { port = 5071; } ); };"},
+        {"sip.listen", "general = { prompts_dir = \"/p\"; }; sip = { listen = ( { port = 5070; transport = "
+                       "\"tcp\"; } ); };"},
+        {"sip.public_address", "general = { prompts_dir = \"/p\"; }; sip = { listen = ( { port = 5070; } );"
+                               " public_address = \"192.0.2.1\"; };"},
+        {"rtp.address", BASIC "rtp = { address = \"127.0.0.1\"; };"},
+        {"rtp.port_min", BASIC "rtp = { port_min = 20002; };"},
+        {"rtp.port_max", BASIC "rtp = { port_max = 31997; };"},
+        {"console.address", BASIC "console = { address = \"127.0.0.2\"; };"},
+        {"console.port", BASIC "console = { port = 5555; };"},
+        {"console.socket", BASIC "console = { socket = \"\"; };"},
+        {"web.address", BASIC "web = { address = \"127.0.0.2\"; };"},
+        {"web.port", BASIC "web = { port = 8080; };"},
+    };
+    struct daemon d = start_reloads(BASIC);
+    for (size_t i = 0; i < ARRAY_LEN(changed); i++) {
+        char line[200];
+        snprintf(line, sizeof line,
+                 "%s changes at the next restart only\nreloaded: 0 agents, 0 queues, 0 numbers\n",
+                 changed[i][0]);
+        assert_string_equal(reload_to(&d, changed[i][1], 0), line);
+        assert_string_equal(reload_to(&d, changed[i][1], 0), line); /* as long as it was not restarted */
+        snprintf(line, sizeof line, "event=restart_needed option=%s", changed[i][0]);
+        assert_non_null(strstr(logged, line));
+    }
+    assert_string_equal(reload_to(&d, BASIC, 0), "reloaded: 0 agents, 0 queues, 0 numbers\n");
+    end_reloads(&d);
+}
+
+static void a_reload_tells_prompts_without_a_file(void **unused) {
+    struct daemon d = start_reloads(BASIC);
+    fake_missing = 1;
+    assert_string_equal(reload_to(&d, BASIC, 0), "reloaded: 0 agents, 0 queues, 0 numbers\n"
+                                                 "warning: prompt p1: there is no /p/p1.wav\n");
+    fake_missing = 7;
+    const char *answer = reload_to(&d, BASIC, 0);
+    assert_non_null(strstr(answer, "warning: prompt p5: there is no /p/p5.wav\n"
+                                   "warning: and 2 more, see the log\n"));
+    assert_null(strstr(answer, "p6"));
+    assert_non_null(strstr(logged, "warn media event=prompt_missing prompt=\"p7\""));
+    end_reloads(&d);
+}
+
+static void a_database_libpq_cannot_parse_is_refused(void **unused) {
+    struct daemon d = start_reloads(BASIC);
+    struct conf *before = d.conf;
+    const char *answer = reload_to(&d, BASIC "store = { database = \"host\"; };", -EINVAL);
+    assert_non_null(strstr(answer, "c.conf: store.database: missing \"=\" after \"host\""));
+    assert_non_null(strstr(answer, "\nnothing was changed\n"));
+    assert_non_null(strstr(logged, "event=reload_refused problems=1"));
+    assert_ptr_equal(d.conf, before);
+    answer = reload_to(&d, BASIC "store = { database = \"password=two wor\\\"ds\"; };", -EINVAL);
+    assert_non_null(strstr(answer, "store.database: missing"));
+    assert_null(strstr(answer, "ds in"));
+    assert_null(strstr(answer, "wor"));
+    assert_null(strstr(logged, "wor"));
+    answer = reload_to(&d, BASIC "store = { database = \"postgresql://u:geheim@[::1/d\"; };", -EINVAL);
+    assert_null(strstr(answer, "geheim"));
+    reload_to(&d, BASIC "store = { database = \"host=/run dbname=callfloor\"; };", 0);
+    assert_string_equal(d.conf->database, "host=/run dbname=callfloor");
+    end_reloads(&d);
+}
+
 /* ---- systemd ---- */
 
 static char *hear(int fd) {
@@ -463,6 +594,10 @@ int main(void) {
         TEST(an_idle_daemon_ends_at_once),
         TEST(calls_are_waited_for_up_to_the_limit),
         TEST(a_second_request_ends_the_calls),
+        TEST(a_reload_counts_who_is_there),
+        TEST(a_reload_tells_what_needs_a_restart),
+        TEST(a_reload_tells_prompts_without_a_file),
+        TEST(a_database_libpq_cannot_parse_is_refused),
         TEST(systemd_is_told_without_waiting),
         TEST(without_systemd_nothing_is_told),
     };

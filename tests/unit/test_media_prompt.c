@@ -209,6 +209,16 @@ static void missing_prompts_are_named_once(void **state) {
     write_wav("there.wav", SF_FORMAT_PCM_16, 8000, 1, 500, 100);
     media_missing_prompts(&conf, note, found);
     assert_string_equal(found, "gone1 ../evil gone2 gone3 gone4 gone5 ");
+    /* agents hear the answers to star codes */
+    struct conf_agent agents[] = {{.removed = true}, {.removed = false}};
+    write_wav("agent-ok.wav", SF_FORMAT_PCM_16, 8000, 1, 500, 100);
+    conf = (struct conf){.prompts_dir = folder, .agent = agents, .agent_count = 1};
+    found[0] = 0;
+    media_missing_prompts(&conf, note, found);
+    assert_string_equal(found, "");
+    conf.agent_count = 2;
+    media_missing_prompts(&conf, note, found);
+    assert_string_equal(found, "agent-error ");
 }
 
 /* ---- playing ---- */
