@@ -415,8 +415,7 @@ DECLARE
 BEGIN
     UPDATE callfloor.handle
     SET wrap_end_at = greatest(end_at, p_alive_at), wrap_ms = callfloor.ms(end_at, greatest(end_at, p_alive_at))
-    WHERE end_at IS NOT NULL AND wrap_end_at IS NULL AND id >= v_low AND id <= v_high
-      AND EXISTS (SELECT FROM callfloor.contact c WHERE c.id = handle.contact_id AND c.end_at IS NULL);
+    WHERE end_at IS NOT NULL AND wrap_end_at IS NULL AND id >= v_low AND id <= v_high;
 
     UPDATE callfloor.contact c
     SET end_at = greatest(c.start_at, p_alive_at), result = coalesce(c.result, 'handled'),

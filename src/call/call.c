@@ -30,6 +30,11 @@ static const char *unhandled(const struct call_progress *call) {
     return call->was_queued ? "abandoned" : "ended_in_menu";
 }
 
+/* The same when it is the system that hangs up: nobody lost patience. */
+static const char *let_go(const struct call_progress *call) {
+    return call->was_queued ? "withdrawn" : "ended_in_menu";
+}
+
 static void end_by_system(struct call_progress *call, uint16_t status, const char *result,
                           struct call_effects *out) {
     add(out, CALL_FX_END_CALLER)->status = status;
@@ -53,7 +58,7 @@ static enum call_state route(struct call_progress *call, const struct call_event
     };
     enum conf_target_kind kind = event->target.kind;
     if (kind == CONF_TARGET_NONE || kind == CONF_TARGET_HANGUP || ++call->hops > CALL_MAX_HOPS) {
-        end_by_system(call, 480, unhandled(call), out);
+        end_by_system(call, 480, let_go(call), out);
         return CALL_ENDED;
     }
     if (way[kind].answer)
@@ -94,7 +99,7 @@ static enum call_state agent_gone(struct call_progress *call, const struct call_
 
 static enum call_state played(struct call_progress *call, const struct call_event *event,
                               struct call_effects *out) {
-    end_by_system(call, 480, unhandled(call), out);
+    end_by_system(call, 480, let_go(call), out);
     return CALL_ENDED;
 }
 

@@ -84,7 +84,21 @@ void floor_post_route(struct floor *f, uint64_t call, const struct conf_target *
     floor_post_call(f, call, &(struct call_event){.type = CALL_EV_ROUTE, .target = *target});
 }
 
-static int step_acd(struct floor *f, struct acd_event *event) {
+/* A call the distributor would not take (its queue went in a reload, no memory) would wait for ever. */
+static void not_entered(struct floor *f, uint64_t id) {
+    struct call *call = floor_call(f, id);
+    if (!call)
+        return;
+    call->visit.leave_us = floor_call_time(f, call);
+    str_copy(call->visit.result, sizeof call->visit.result, acd_visit_result_name(ACD_VISIT_FAILED));
+    floor_put_visit(f, call);
+    stats_visit_end(f->stats, f->conf, call->queue, ACD_VISIT_FAILED, 0);
+    call->visit.id = 0;
+    floor_post_call(f, id, &(struct call_event){.type = CALL_EV_HANGUP});
+}
+
+int floor_acd_step(struct floor *f, const struct acd_event *what) {
+    struct acd_event copy = *what, *event = &copy;
     char text[256];
     event->now_ms = floor_now_ms(f);
     f->effects.count = 0;
@@ -97,14 +111,15 @@ static int step_acd(struct floor *f, struct acd_event *event) {
         f->out_of_memory = true;
     for (uint32_t i = 0; i < f->effects.count; i++)
         floor_effect(f, &f->effects.item[i]);
+    if (err && event->type == ACD_EV_CALL_ENTER)
+        not_entered(f, event->call);
     return err;
 }
 
 int floor_acd_now(struct floor *f, const struct acd_event *event) {
-    struct acd_event copy = *event;
     floor_pump(f); /* what was posted before comes before */
     f->pumping = true;
-    int err = step_acd(f, &copy);
+    int err = floor_acd_step(f, event);
     f->pumping = false;
     floor_pump(f);
     return err;
@@ -118,7 +133,7 @@ void floor_pump(struct floor *f) {
     while (take(&f->inner, &w) || take(&f->outer, &w)) {
         switch (w.kind) {
         case WORK_ACD:
-            (void)step_acd(f, &w.acd);
+            (void)floor_acd_step(f, &w.acd);
             break;
         case WORK_CALL:
             floor_call_step(f, w.call, &w.step);

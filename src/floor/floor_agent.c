@@ -101,6 +101,6 @@ int floor_restore_agent(struct floor *f, const char *agent, const char *presence
     for (uint32_t own = ACD_REASON_LOGIN; !event.reason && own <= ACD_REASON_REJECTED; own++)
         if (!strcmp(acd_reason_name(f->conf, own), reason))
             event.reason = own;
-    event.since_ms = ago_ms < now_ms ? now_ms - ago_ms : 0;
+    event.since_ms = ago_ms < now_ms ? now_ms - ago_ms : 1; /* from before the machine started */
     return floor_acd_now(f, &event);
 }

@@ -106,8 +106,11 @@ static void answer(struct floor *f, struct call *call) {
     struct leg *leg = floor_leg(f, call->leg);
     if (!leg || leg->state == LEG_UP)
         return;
-    if (call->has_offer && floor_leg_agree(f, leg, &leg->remote))
+    if (call->has_offer && floor_leg_agree(f, leg, &leg->remote)) { /* an address we cannot send to */
         log_warn("floor", "event=media_not_set call=%llu", (unsigned long long)call->id);
+        floor_post_call(f, call->id, &(struct call_event){.type = CALL_EV_HANGUP});
+        return;
+    }
     if (f->ua.answer(f->ua.ctx, leg->id, &leg->local))
         return; /* gone already: ended will say so */
     leg->state = LEG_UP;

@@ -246,15 +246,19 @@ void floor_phone_hold(struct floor *f, struct leg *leg, bool held) {
 int floor_ring_direct(struct floor *f, struct call *call, uint32_t agent) {
     struct acd_agent_view view;
     struct desk *desk = floor_desk(f, agent);
+    (void)floor_acd_step(f, &(struct acd_event){.type = ACD_EV_TICK}); /* what is due may take the agent */
     if (!conf_agent(f->conf, agent) || acd_agent_view(f->acd, agent, &view))
         return 404;
     if (view.activity == ACD_UNREACHABLE)
         return 480;
     if (view.activity != ACD_IDLE || desk->direct || desk->offer)
         return 486;
+    /* at once, not posted: from here on nothing may be offered to the agent */
     desk->direct = call;
+    desk->call_id = call->id;
+    (void)floor_acd_step(f, &(struct acd_event){.type = ACD_EV_OTHER_BEGIN, .agent = agent});
+    desk->direct = call; /* again: what fell due within the step may have been offered and taken back */
     call->agent = agent;
-    floor_post_acd(f, &(struct acd_event){.type = ACD_EV_OTHER_BEGIN, .agent = agent});
     if (ring_phones(f, call, agent))
         return 0;
     close_offer(f, desk, ACD_OFFER_UNREACHABLE);
@@ -326,6 +330,7 @@ static void offer_end(struct floor *f, const struct acd_effect *fx) {
     close_offer(f, desk, fx->offer_result);
     if (fx->offer_result != ACD_OFFER_ANSWERED) {
         stop_phones(f, desk, 0, UA_END_NORMAL);
+        desk->answered = false; /* a 200 may have come at the moment the offer ended */
         desk->offer_row.id = 0;
         if (call) {
             call->agent = 0;
@@ -380,7 +385,9 @@ static void agent_changed(struct floor *f, const struct acd_effect *fx) {
                      floor_now_ms(f) - since_ms);
     if (fx->presence == ACD_READY && fx->activity == ACD_IDLE)
         desk->free_us = floor_now_us(f);
-    if (fx->activity == ACD_IDLE && fx->was_activity != ACD_IDLE && !desk->direct)
+    bool at_rest =
+        fx->activity == ACD_IDLE || fx->activity == ACD_UNREACHABLE || fx->activity == ACD_BUSY_OTHER;
+    if (at_rest && fx->activity != fx->was_activity && !desk->direct)
         desk->call_id = 0;
     floor_agent_state(f, fx);
     if (fx->presence != fx->was_presence || fx->reason != fx->was_reason) {

@@ -72,7 +72,6 @@ int floor_leg_agree(struct floor *f, struct leg *leg, const struct media_desc *r
     struct media_stream agreed;
     if (!remote || !remote->port || !remote->codec_count)
         return -ENOTSUP;
-    leg->remote = *remote;
     agreed.local = leg->local;
     agreed.remote = *remote;
     /* our side receives what the other sends: the first codec both have */
@@ -81,5 +80,8 @@ int floor_leg_agree(struct floor *f, struct leg *leg, const struct media_desc *r
     for (int i = 0; i < leg->local.codec_count; i++)
         if (leg->local.codec[i].codec == remote->codec[0].codec)
             agreed.local.codec[0] = leg->local.codec[i];
-    return f->media.set(f->media.ctx, leg->id, &agreed);
+    int err = f->media.set(f->media.ctx, leg->id, &agreed);
+    if (!err)
+        leg->remote = *remote;
+    return err;
 }

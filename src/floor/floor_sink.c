@@ -181,13 +181,17 @@ static int reoffered(void *ctx, uint32_t id, const struct media_desc *offer, str
     struct leg *leg = floor_leg(f, id);
     if (!leg || !leg->call || !leg->media_open)
         return -ESTALE;
+    struct media_desc before = leg->local;
     *answer = leg->local;
     int err = floor_negotiate(offer, answer);
-    if (!err)
+    if (!err) {
+        leg->local = *answer; /* media is told what we answer now, not what was said before */
         err = floor_leg_agree(f, leg, offer);
-    if (err)
+    }
+    if (err) {
+        leg->local = before;
         return err;
-    leg->local = *answer;
+    }
     leg->held = !(offer->direction & MEDIA_RECVONLY) || !strcmp(offer->address, "0.0.0.0");
     if (leg->role == LEG_PHONE)
         floor_phone_hold(f, leg, leg->held);

@@ -134,6 +134,8 @@ void floor_post_free(struct floor *f, uint64_t call);
 void floor_post_route(struct floor *f, uint64_t call, const struct conf_target *target);
 /* One distributor event at once, for commands that want to know its result; not while pumping. */
 int floor_acd_now(struct floor *f, const struct acd_event *event);
+/* The same while pumping, for acts of a call; never from a distributor's effect. */
+int floor_acd_step(struct floor *f, const struct acd_event *event);
 /* Works off all that is posted, unless it is being done already further up. */
 void floor_pump(struct floor *f);
 struct desk *floor_desk(struct floor *f, uint32_t agent);

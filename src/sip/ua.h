@@ -177,7 +177,8 @@ uint32_t ua_trunk_of_source(struct ua *ua, const struct sockaddr *from);
 /* First rule whose prefix matches is applied; the number as it is when none does. */
 void ua_trunk_rewrite(const struct conf_rewrite *rules, uint32_t count, const char *number, char *out,
                       size_t size);
-/* One call more on the trunk: 0, or -EBUSY above max_calls. Release undoes it. */
+/* One call more on the trunk, for ua_trunk_state; whether it is one too many is the floor's matter. 0, or
+ * -ENOENT. Release undoes it. */
 int ua_trunk_take(struct ua *ua, uint32_t trunk);
 void ua_trunk_release(struct ua *ua, uint32_t trunk);
 

@@ -110,11 +110,7 @@ static int read_invite(struct ua_leg *leg, const sip_t *sip, struct media_desc *
     leg->reliable_only = ua_lists((const msg_list_t *)sip->sip_require, "100rel");
     leg->peer_updates = ua_lists((const msg_list_t *)sip->sip_allow, "UPDATE");
     ua_session_from_request(leg, sip);
-    if (leg->trunk && ua_trunk_take(leg->ua, leg->trunk)) {
-        *no = (struct ua_refusal){503, 5, "Trunk is full"};
-        return -EPROTO;
-    }
-    leg->trunk_taken = leg->trunk != 0;
+    leg->trunk_taken = leg->trunk && ua_trunk_take(leg->ua, leg->trunk) == 0;
     if (make_dialog(leg, sip)) {
         *no = (struct ua_refusal){500, 0, ""};
         return -EPROTO;

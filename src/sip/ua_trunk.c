@@ -114,8 +114,6 @@ int ua_trunk_take(struct ua *ua, uint32_t number) {
     const struct conf_trunk *conf = trunk ? ua_trunk_conf(trunk) : NULL;
     if (!conf)
         return -ENOENT;
-    if (conf->max_calls && trunk->calls >= conf->max_calls)
-        return -EBUSY;
     trunk->calls++;
     return 0;
 }

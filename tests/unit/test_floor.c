@@ -30,6 +30,7 @@ static struct {
     struct record last[RECORD_KINDS];
     int put_count[RECORD_KINDS];
     int media_open;
+    struct media_stream agreed; /* what media was told last */
 } w;
 
 static void tell(const char *format, ...) PRINTF_LIKE(1, 2);
@@ -108,7 +109,8 @@ static int m_open(void *ctx, uint32_t leg, struct media_desc *local) {
     return 0;
 }
 static int m_set(void *ctx, uint32_t leg, const struct media_stream *agreed) {
-    return 0;
+    w.agreed = *agreed;
+    return strchr(agreed->remote.address, ':') ? -EAFNOSUPPORT : 0; /* we have IPv4 only */
 }
 static const char *const prompt_names[] = {"", "welcome", "menu", "music", "greeting", "closed", "agent-ok"};
 static uint32_t m_prompt(void *ctx, const char *name) {
@@ -515,6 +517,112 @@ static void test_hangup_command(void **state) {
     assert_string_equal(w.last[RECORD_CONTACT].contact.ended_by, "system");
 }
 
+/* The same configuration without the queue sales. */
+static void take_sales_away(void) {
+    char text[sizeof conf_text];
+    struct conf *next = NULL;
+    str_copy(text, sizeof text, conf_text);
+    static const char *const out[] = {"{ digit = \"1\"; target = \"queue:sales\"; },",
+                                      "{ number = \"200\"; target = \"queue:sales\"; },", "\"sales\", ",
+                                      "\"sales\" ]"};
+    char *from = strstr(text, "{ name = \"sales\""), *to = strstr(text, "{ name = \"support\"");
+    memset(from, ' ', (size_t)(to - from));
+    for (size_t i = 0; i < ARRAY_LEN(out); i++) {
+        char *at = strstr(text, out[i]);
+        size_t length = strlen(out[i]);
+        assert_non_null(at);
+        memset(at, ' ', out[i][length - 1] == ']' ? length - 1 : length);
+    }
+    assert_int_equal(conf_parse(&next, text, w.conf, conf_error, NULL), 0);
+    assert_int_equal(floor_reload(w.floor, next), 0);
+    conf_free(w.conf);
+    w.conf = next;
+}
+
+static void test_after_resume_the_phone_is_sent_to_again(void **state) {
+    struct media_desc hold = audio, answer;
+    hold.direction = MEDIA_SENDONLY;
+    login("1001");
+    call_in("200", 0);
+    answers(phone(0));
+    assert_int_equal(w.ua.reoffered(w.ua.ctx, phone(0), &hold, &answer), 0);
+    assert_int_equal(w.agreed.local.direction, MEDIA_RECVONLY);
+    assert_int_equal(w.ua.reoffered(w.ua.ctx, phone(0), &audio, &answer), 0);
+    assert_int_equal(w.agreed.local.direction, MEDIA_SENDRECV);
+    struct media_desc elsewhere = audio;
+    str_copy(elsewhere.address, sizeof elsewhere.address, "2001:db8::1");
+    assert_int_not_equal(w.ua.reoffered(w.ua.ctx, phone(0), &elsewhere, &answer), 0);
+}
+
+static void test_an_address_we_cannot_send_to_is_not_answered(void **state) {
+    struct media_desc offer = audio;
+    str_copy(offer.address, sizeof offer.address, "2001:db8::1");
+    struct ua_incoming in = {
+        .trunk = 1, .called = "200", .caller = "1", .caller_name = "", .call_id = "x", .offer = &offer};
+    assert_int_not_equal(w.ua.invited(w.ua.ctx, &in, &refusal), 0);
+    floor_turn(w.floor);
+    assert_string_equal(told(), "end(refuse 480)");
+    check();
+}
+
+/* A loop that is late: an agent's ring time has just passed when a direct call for another comes in. */
+static void test_direct_call_at_the_moment_of_a_ring_timeout(void **state) {
+    login("1002");
+    uint32_t waiting = call_in("200", 0), phones[2] = {phone(0), phone(1)};
+    rings(phones[0]);
+    login("1001");
+    w.now_us += 15000000;
+    struct ua_incoming in = {
+        .trunk = 1, .called = "300", .caller = "48777", .caller_name = "", .call_id = "x", .offer = &audio};
+    uint32_t direct = w.ua.invited(w.ua.ctx, &in, &refusal);
+    floor_turn(w.floor);
+    check();
+    ends(direct, 487);
+    ends(waiting, 0);
+    ends(phones[0], 487);
+    ends(phones[1], 487);
+    while (w.leg_count > 2)
+        w.ua.ended(w.ua.ctx, w.legs[--w.leg_count], 487, true, "");
+    pass_ms(60000);
+    assert_int_equal(activity(1), ACD_IDLE);
+    assert_int_equal(floor_calls(w.floor), 0);
+    assert_int_equal(w.media_open, 0);
+}
+
+static void test_answer_at_the_moment_of_the_ring_timeout(void **state) {
+    login("1001");
+    call_in("200", 0);
+    rings(phone(0));
+    w.now_us += 15000000;
+    answers(phone(0)); /* checks */
+}
+
+static void test_queue_goes_while_the_name_is_looked_up(void **state) {
+    w.database = true;
+    uint32_t caller = call_in("200", 0);
+    take_sales_away();
+    pass_ms(150);
+    assert_string_equal(result_of(RECORD_VISIT, visit), "failed");
+    assert_string_equal(w.last[RECORD_CONTACT].contact.ended_by, "system");
+    ends(caller, 0);
+    assert_int_equal(floor_calls(w.floor), 0);
+}
+
+static void test_queue_goes_while_a_caller_waits(void **state) {
+    call_in("200", 0);
+    take_sales_away();
+    assert_string_equal(result_of(RECORD_VISIT, visit), "withdrawn");
+    assert_string_equal(result_of(RECORD_CONTACT, contact), "withdrawn"); /* nobody lost patience */
+}
+
+static void test_state_of_a_dead_phone_belongs_to_no_call(void **state) {
+    login("1001");
+    call_in("200", 0);
+    ends(phone(0), 480);
+    assert_string_equal(w.last[RECORD_AGENT_STATE].agent_state.activity, "unreachable");
+    assert_int_equal(w.last[RECORD_AGENT_STATE].agent_state.contact_id, 0);
+}
+
 #define floor_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -531,6 +639,13 @@ int main(void) {
         floor_test(test_star_codes),
         floor_test(test_drain_refuses_new_calls_and_ends_old_ones_when_told),
         floor_test(test_hangup_command),
+        floor_test(test_after_resume_the_phone_is_sent_to_again),
+        floor_test(test_an_address_we_cannot_send_to_is_not_answered),
+        floor_test(test_direct_call_at_the_moment_of_a_ring_timeout),
+        floor_test(test_answer_at_the_moment_of_the_ring_timeout),
+        floor_test(test_queue_goes_while_the_name_is_looked_up),
+        floor_test(test_queue_goes_while_a_caller_waits),
+        floor_test(test_state_of_a_dead_phone_belongs_to_no_call),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
