@@ -203,7 +203,9 @@ def test_reload_loads_new_prompts(make_center):
     c = make_center()
     audio.write_tone(os.path.join(c.folder, 'prompts', 'news.wav'), 900, 1.0)
     c.daemon.write(dict(c.conf, numbers=c.conf['numbers'] + [{'number': '3020', 'target': 'loop:news'}]))
+    before = len(c.daemon.log())
     c.daemon.command('reload')
+    c.daemon.wait_log('event=prompts ', since=before)  # new files are read on a thread of their own
     call = c.caller(tone=0).call('3020').wait('up')
     call.rtp.wait_tone(900)
     old = c.caller('2', tone=0).call('3009').wait('up')
