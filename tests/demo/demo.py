@@ -44,7 +44,7 @@ EVE_HZ = 1900  # what Eve sends; nobody else's voice is there
 
 def build_conf(folder, sip, address, postgres_dir, run, build, password):
     rtp = free_port(low=10000, high=17000)
-    agents = [{'id': id, 'name': name, 'password': 'demo' + id, 'queues': ['sales'] if id == '1001' else ['support'],
+    agents = [{'id': id, 'name': name, 'password': password, 'queues': ['sales'] if id == '1001' else ['support'],
                'auto_login': True} for id, (name, _, _) in AGENTS.items()]
     agents += [{'id': id, 'name': 'Softphone ' + id, 'password': password, 'queues': ['softphone'], 'auto_login': True}
                for id in ('1003', '1004')]
@@ -142,7 +142,7 @@ class Demo:
         wait_port('127.0.0.1', port)
         register = self.sipp(self.folder, 'register-' + id, 'register',
                              ['127.0.0.1:%d' % self.sip, '-p', free_port(), '-m', 1, '-timeout', 20] + here,
-                             {'USER': id, 'PASSWORD': 'demo' + id, 'DOMAIN': REALM, 'CONTACT': '127.0.0.1:%d' % port})
+                             {'USER': id, 'PASSWORD': self.password, 'DOMAIN': REALM, 'CONTACT': '127.0.0.1:%d' % port})
         if register.wait(30):
             raise RuntimeError('agent %s was refused: %s' % (id, register.errors()))
 
@@ -252,6 +252,7 @@ class Demo:
     def stay(self, screen):
         host = own_address()
         screen.head('The call center stays up. End it with Ctrl-C.')
+        screen.note('Listens on all addresses of this machine until it is stopped.')
         screen.note('Register a softphone:  domain %s:%d (UDP or TCP)   user 1003 (a second one: 1004)   password %s' % (
             host, self.sip, self.password))
         screen.note('Call 3000 from it: the menu; 1 or 2 lead to Anna and Ben, 9 to the agents at 1003 and 1004.')
