@@ -76,7 +76,7 @@ class Sipp:
             return ''
 
 
-def wait_port(address, port, timeout=5.0):
+def wait_port(address, port, timeout=20.0):
     """Waits until a UDP port is taken: the sipp in question listens."""
     needle = ':%04X ' % port
     end = time.monotonic() + timeout
