@@ -296,8 +296,8 @@ static void damaged_files_are_empty_ones(void **unused) {
         "null",
         "{\"version\":2,\"agents\":[]}",
         "{\"version\":1,\"agents\":{\"a\":1}}",
-        "{\"version\":1,\"id_ms\":\"x\",\"agents\":[1,null,{\"id\":5},{\"id\":\"1001\"},"
-        "{\"id\":\"9\",\"presence\":\"ready\"},{\"id\":\"1001\",\"presence\":\"ready\",\"since_us\":-5}]}",
+        ("{\"version\":1,\"id_ms\":\"x\",\"agents\":[1,null,{\"id\":5},{\"id\":\"1001\"},"
+         "{\"id\":\"9\",\"presence\":\"ready\"},{\"id\":\"1001\",\"presence\":\"ready\",\"since_us\":-5}]}"),
     };
     for (size_t i = 0; i < ARRAY_LEN(damaged); i++) {
         put("state.json", damaged[i]);
