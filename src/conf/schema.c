@@ -53,7 +53,7 @@ static const struct conf_option sip_options[] = {
            "A phone that asks for a shorter registration gets 423."),
     OPTION("register_max_s", OPTION_U32, AT(conf, register_max_s), 0, 10, 86400, "3600", "s",
            "A longer registration is cut to this."),
-    OPTION("agent_probe_ms", OPTION_U32, AT(conf, agent_probe_ms), 0, 0, HOUR_MS, "30000", "ms",
+    OPTION("agent_probe_ms", OPTION_U32, AT(conf, agent_probe_ms), 0, 0, HOUR_MS, "15000", "ms",
            "OPTIONS to each agent's phone; one that does not answer makes the agent unreachable. 0: never."),
     OPTION("session_expires_s", OPTION_U32, AT(conf, session_expires_s), 0, 0, 86400, "1800", "s",
            "Session timer (RFC 4028), at least 90: finds calls whose BYE was lost. 0: not asked for."),
