@@ -49,9 +49,15 @@ enum acd_visit_result {
     ACD_VISIT_ABANDONED, /* caller hung up, also while an agent's phone rang */
     ACD_VISIT_TIMEOUT,   /* max_wait_ms */
     ACD_VISIT_FULL,      /* refused at the door: max_waiting */
-    ACD_VISIT_NO_AGENTS, /* refused at the door, or nobody is logged in any more */
+    ACD_VISIT_NO_AGENTS, /* refused at the door: nobody is logged in */
     ACD_VISIT_WITHDRAWN, /* taken out by a supervisor or by reload (queue removed) */
     ACD_VISIT_FAILED,    /* system failure */
+    ACD_VISIT_CLOSED,    /* refused at the door: closed */
+    ACD_VISIT_PAUSED,    /* refused at the door: all who are logged in are paused */
+    ACD_VISIT_TOO_LONG,  /* refused at the door: the expected wait is too long */
+    ACD_VISIT_EMPTY,     /* let out: nobody is logged in any more (NO_AGENTS is at the door only) */
+    ACD_VISIT_EXIT_KEY,  /* the caller pressed a key to leave */
+    ACD_VISIT_CALLBACK,  /* the caller took a callback; the callback enters with the same place */
     ACD_VISIT_RESULTS
 };
 const char *acd_visit_result_name(enum acd_visit_result result);
@@ -61,8 +67,14 @@ enum acd_event_type {
     ACD_EV_CONFIGURE, /* conf: the first, or a new one after a reload; borrowed until the next CONFIGURE */
     /* calls: `call` is the caller's own number, not 0. A call is known while it waits and while an agent
      * talks with it: HANDLE_END comes before it may enter again */
-    ACD_EV_CALL_ENTER, /* call, queue, priority (added to the queue's), since_ms (place in line; 0 = now) */
-    ACD_EV_CALL_LEAVE, /* call, visit_result (ABANDONED, WITHDRAWN, FAILED); harmless when not waiting */
+    ACD_EV_CALL_ENTER,  /* call, queue, priority (added to the queue's), since_ms (place in line; 0 = now),
+                           caller (0, or who it is: a lost place is found by it), preferred, excluded */
+    ACD_EV_CALL_LEAVE,  /* call, visit_result (ABANDONED, WITHDRAWN, FAILED, EXIT_KEY, CALLBACK); harmless
+                           when not waiting. After ABANDONED and FAILED the place may be resumed */
+    ACD_EV_LOST_PLACE,  /* queue, caller, since_ms, priority: a place lost before a restart */
+    ACD_EV_TELL,        /* call: the caller is to hear the expected wait: ACD_FX_TOLD follows */
+    ACD_EV_QUEUE_CLOSE, /* queue: no new callers, until QUEUE_OPEN or a reload changes `closed` */
+    ACD_EV_QUEUE_OPEN,
     /* offers: answers to ACD_FX_OFFER, by offer number; a stale one is refused with -ESTALE */
     ACD_EV_OFFER_RINGING,  /* offer: 180 came */
     ACD_EV_OFFER_ANSWERED, /* offer */
@@ -72,12 +84,15 @@ enum acd_event_type {
     ACD_EV_RESUME,     /* agent */
     ACD_EV_HANDLE_END, /* agent: the talk is over, wrap-up begins */
     /* what the agent or a supervisor does */
-    ACD_EV_LOGIN,     /* agent -> not_ready(login), or ready when `ready` */
-    ACD_EV_LOGOUT,    /* agent: at once, or pending until the activity is idle again */
-    ACD_EV_PAUSE,     /* agent, reason (1-based in conf->pause_reason, 0 = none given): pending likewise */
-    ACD_EV_UNPAUSE,   /* agent: ready; overwrites a pending request */
-    ACD_EV_WRAP_DONE, /* agent */
-    ACD_EV_WRAP_MORE, /* agent, ms: wrap-up lasts that much longer */
+    ACD_EV_LOGIN,       /* agent -> not_ready(login), or ready when `ready` */
+    ACD_EV_LOGOUT,      /* agent: at once, or pending until the activity is idle again */
+    ACD_EV_PAUSE,       /* agent, reason (1-based in conf->pause_reason, 0 = none given): pending likewise */
+    ACD_EV_UNPAUSE,     /* agent: ready; overwrites a pending request */
+    ACD_EV_WRAP_DONE,   /* agent */
+    ACD_EV_WRAP_MORE,   /* agent, ms: wrap-up lasts that much longer; -EPROTO when used up */
+    ACD_EV_DISPOSITION, /* agent: the result of the talk was given (in the talk or in wrap-up) */
+    ACD_EV_SKILL, /* agent, skill, level (0 = takes it away; NEVER32 = as configured again): kept over reloads
+                   */
     /* what the line does */
     ACD_EV_REACHABLE,   /* agent */
     ACD_EV_UNREACHABLE, /* agent: an offer in progress fails as UNREACHABLE, a talk goes on */
@@ -89,6 +104,7 @@ enum acd_event_type {
     ACD_EV_TYPES
 };
 
+enum { ACD_EXCLUDED = 3 };
 struct acd_event {
     enum acd_event_type type;
     uint64_t now_ms; /* must not go back: an earlier one counts as the latest seen */
@@ -99,6 +115,10 @@ struct acd_event {
     uint32_t reason, ms;
     bool ready;
     uint64_t since_ms;
+    uint64_t caller;
+    uint32_t preferred;              /* agent, 0 = none */
+    uint32_t excluded[ACD_EXCLUDED]; /* agents who shall not get the call; 0 = none */
+    uint32_t skill, level;
     enum acd_visit_result visit_result;
     enum acd_offer_result offer_result;
     enum acd_presence presence;
@@ -114,6 +134,11 @@ enum acd_effect_type {
                          on TIMEOUT, FULL, NO_AGENTS, WITHDRAWN the layer above decides where the call goes */
     ACD_FX_AGENT,     /* agent's presence, activity or reason changed: now_* fields, and what it was */
     ACD_FX_WRAP_END,  /* agent: wrap-up of the handle of `call` is over (also at the end of a 0 ms wrap-up) */
+    ACD_FX_ENTERED, /* call, queue, position_in, enter_ms, since_ms (earlier than enter_ms: resumed), wait_ms
+                       (expected, P80; NEVER = cannot be told) */
+    ACD_FX_STEP,    /* call, queue, step (1-based in conf_queue.step): wants less from now on */
+    ACD_FX_RESERVE, /* queue, tier: agents up to this tier help from now on (1 = no more) */
+    ACD_FX_TOLD,    /* call, queue, position_out, wait_ms: what the caller may be told; NEVER = say nothing */
     ACD_FX_TYPES
 };
 
@@ -123,8 +148,9 @@ struct acd_effect {
     uint32_t queue, agent, offer;
     enum acd_offer_result offer_result;
     enum acd_visit_result visit_result;
-    uint64_t reserve_ms, ring_ms, enter_ms;
-    uint32_t position_in, position_out;
+    uint64_t reserve_ms, ring_ms, enter_ms, since_ms, wait_ms;
+    uint32_t position_in, position_out, step, tier;
+    uint64_t decision; /* OFFER, VISIT_END: number of the last decision about the call, for acd_why() */
     /* ACD_FX_AGENT */
     enum acd_presence presence, was_presence;
     enum acd_activity activity, was_activity;
@@ -166,8 +192,12 @@ struct acd_agent_view {
     uint64_t call;          /* reserved, ringing, talking, hold, wrap-up */
     uint32_t queue;         /* of that call */
     uint32_t offer;
-    uint64_t deadline_ms; /* ring, wrap-up or delay timer; NEVER if none */
-    uint32_t missed;      /* in a row */
+    uint64_t deadline_ms;  /* ring, wrap-up or delay timer; NEVER if none */
+    uint32_t missed;       /* in a row */
+    uint32_t extensions;   /* of this wrap-up so far */
+    bool want_disposition; /* wrap-up waits for it */
+    uint32_t handles;      /* since login */
+    uint64_t talk_ms;      /* since login */
 };
 int acd_agent_view(const struct acd *acd, uint32_t agent, struct acd_agent_view *out);
 
@@ -177,11 +207,77 @@ struct acd_queue_view {
      * call or wrap-up */
     uint32_t agents, logged_in, idle, talking, wrapup, not_ready;
     uint64_t oldest_ms; /* enter time of the first in line, NEVER if none */
+    uint32_t tier;      /* agents up to this tier help now */
+    bool closed;
+    uint64_t wait_ms;          /* expected (P80) of a caller who would come now; NEVER = nobody there */
+    uint32_t told, told_wrong; /* of those told a wait and known to the end; wrong: waited longer */
+    bool telling;              /* false: was wrong too often */
 };
 int acd_queue_view(const struct acd *acd, uint32_t queue, struct acd_queue_view *out);
 
 /* Place in line (1 = next) of a waiting call in its queue, 0 when not waiting. */
 uint32_t acd_position(const struct acd *acd, uint64_t call);
+/* Why an agent does, or does not, get a waiting call now. */
+enum acd_why_not {
+    ACD_WHY_ABLE,  /* could be offered it */
+    ACD_WHY_RINGS, /* is being offered this call */
+    ACD_WHY_QUEUE, /* does not serve the queue */
+    ACD_WHY_TIER,
+    ACD_WHY_SKILL,
+    ACD_WHY_EXCLUDED,
+    ACD_WHY_PREFERRED, /* the call still waits for its preferred agent */
+    ACD_WHY_LOGGED_OUT,
+    ACD_WHY_PAUSED,
+    ACD_WHY_UNREACHABLE,
+    ACD_WHY_BUSY, /* offer, talk, other call */
+    ACD_WHY_WRAPUP,
+    ACD_WHY_DELAY, /* after busy, refusal, no answer */
+    ACD_WHY_NOTS
+};
+const char *acd_why_not_name(enum acd_why_not why);
+enum acd_why_not acd_why_not(const struct acd *acd, uint64_t call, uint32_t agent);
+
+/* One decision, or step on the way to one. Kept in a ring of conf->decisions; the oldest are overwritten. */
+enum acd_decision_kind {
+    ACD_DID_ENTER,   /* value: position; since_ms */
+    ACD_DID_REFUSE,  /* result: why the door was shut; value: callers waiting or expected wait */
+    ACD_DID_RESUME,  /* value: ms the place was older */
+    ACD_DID_PREFER,  /* agent: waits for this one alone; value: for so many ms */
+    ACD_DID_ANYONE,  /* that time is over, or the agent has gone */
+    ACD_DID_STEP,    /* value: step */
+    ACD_DID_RESERVE, /* (call 0) value: tier */
+    ACD_DID_OFFER, /* agent, score; candidates: able ones; other[]: the best of those not taken; value: calls
+                      ahead in order of service that no able agent could take */
+    ACD_DID_PASS,  /* agent: idle longer (or scored better) than the one offered, but passed over; why */
+    ACD_DID_OVER,  /* agent, offer_result */
+    ACD_DID_LEAVE, /* result; value: position */
+    ACD_DID_KINDS
+};
+const char *acd_decision_name(enum acd_decision_kind kind);
+enum { ACD_OTHERS = 3 };
+struct acd_decision {
+    uint64_t number;       /* 1.. ascending */
+    uint64_t call, before; /* before: number of the call's decision before this one, 0 = none */
+    uint64_t now_ms;
+    uint32_t queue, agent;
+    uint8_t kind, why, result, step, tier, strategy; /* result: acd_visit_result or acd_offer_result */
+    uint32_t candidates, value;
+    int32_t score; /* of the agent, in thousandths; only comparable within one decision */
+    struct {
+        uint32_t agent;
+        int32_t score;
+    } other[ACD_OTHERS]; /* agent 0 = none */
+};
+/* Calls fn for what is still known about a call, oldest first; returns how many. truncated (may be NULL): the
+ * beginning has been overwritten. */
+uint32_t acd_explain(const struct acd *acd, uint64_t call,
+                     void (*fn)(void *arg, const struct acd_decision *decision), void *arg, bool *truncated);
+/* One decision by its number; NULL when overwritten. */
+const struct acd_decision *acd_decision(const struct acd *acd, uint64_t number);
+/* One line of text, with names from conf: "offer agent=1002 score=... able=5 next=1003:... " Returns bytes
+ * as snprintf. */
+int acd_decision_text(const struct conf *conf, const struct acd_decision *decision, char *text, size_t size);
+
 /* Calls fn for each waiting call of a queue (0 = all), in order of service. */
 void acd_each_waiting(const struct acd *acd, uint32_t queue,
                       void (*fn)(void *arg, uint64_t call, uint32_t queue, uint64_t enter_ms), void *arg);

@@ -100,29 +100,126 @@ struct conf_skill_level {
     uint32_t level; /* 1..10; on a queue: the least level wanted */
 };
 
-/* How a queue picks among able idle agents. */
-enum conf_strategy { CONF_LONGEST_IDLE, CONF_SKILL_THEN_IDLE };
+/* A wish for skills, written as "english >= 3 and (billing or sales >= 2)", in postfix order. A bare name
+ * wants any level; a comparison with a skill that the agent does not have is false, whatever it compares. */
+enum conf_test_kind { CONF_TEST_LEVEL, CONF_TEST_AND, CONF_TEST_OR, CONF_TEST_NOT };
+struct conf_test {
+    enum conf_test_kind kind;
+    uint32_t skill;
+    uint8_t least, most; /* LEVEL: both included */
+};
+enum { CONF_MAX_TESTS = 64 };
+struct conf_require {
+    char *text; /* as written; NULL or "" = everybody will do */
+    struct conf_test *test;
+    uint32_t count; /* at most CONF_MAX_TESTS; 0 = everybody will do */
+};
+
+/* How a queue picks among able idle agents. In all of them ties go to the longest idle, then to the lower
+ * number. */
+enum conf_strategy {
+    CONF_LONGEST_IDLE,
+    CONF_SKILL_THEN_IDLE,    /* highest sum of levels in the skills the queue names */
+    CONF_FEWEST_CALLS,       /* handles since login */
+    CONF_LEAST_TALK,         /* talk time since login */
+    CONF_ROUND_ROBIN,        /* the next by number after the last one offered; memory kept over reloads */
+    CONF_LINEAR,             /* always the lowest number */
+    CONF_RANDOM,             /* all alike */
+    CONF_WEIGHTED,           /* random, in proportion to the agents' weight */
+    CONF_RING_ALL,           /* up to ring_max phones at once */
+    CONF_RING_PROGRESSIVELY, /* one phone more each ring_step_ms, those that ring go on ringing */
+    CONF_SCORED,             /* see struct conf_score */
+    CONF_STRATEGIES
+};
+
+/* Scored strategy (../../docs/acd.md):
+ *   skill * sum(level over the named skills)/(10 * named skills) + preferred * is the preferred agent
+ *   + idle * min(idle, idle_cap)/idle_cap - waste * rare skills that the call does not need */
+struct conf_score {
+    uint32_t skill, preferred, idle, waste; /* 0..1000 */
+    uint32_t idle_cap_ms;                   /* 0 = 600000 */
+};
+
+/* Order of service, one for all queues. */
+enum conf_order {
+    CONF_ORDER_PRIORITY, /* priority, then the place in time */
+    CONF_ORDER_AGE,      /* the place in time alone */
+    CONF_ORDER_SLACK,    /* least time left to the queue's service_level_ms */
+    CONF_ORDER_AGEING,   /* priority + ageing * minutes waited, at most priority_max: highest first */
+};
+
+/* What a call wants after so long a wait, instead of what it wanted before. Its place in line stays. */
+struct conf_step {
+    uint32_t after_ms; /* since the place in time; ascending */
+    struct conf_require require;
+    uint32_t tier; /* agents up to this tier may take it, 1..9; 0 = 1 */
+};
+
+/* Agents of a higher tier help all callers of a queue while it is under load. It comes in when any of the
+ * given limits is reached (0 = not given), and goes out when all are below the lower marks, but not before
+ * hold_ms. */
+struct conf_reserve {
+    uint32_t tier;                                    /* 2..9: agents up to this tier come in */
+    uint32_t waiting, waiting_back;                   /* callers; out when at most waiting_back wait */
+    uint32_t expected_wait_ms, expected_wait_back_ms; /* of a caller who would come now (P80) */
+    uint32_t slack_ms; /* the first in line has less than this left to service_level_ms; out with the rest */
+    bool no_agents;    /* none of tier 1 is logged in and not paused */
+    uint32_t hold_ms;
+};
+
+enum conf_wrapup {
+    CONF_WRAPUP_LIMIT,       /* until "done" or the timer */
+    CONF_WRAPUP_DISPOSITION, /* the same, but not before a disposition was given: timer and "done" wait */
+};
+enum conf_preferred { CONF_PREFERRED_NONE, CONF_PREFERRED_LAST, CONF_PREFERRED_OWNER };
 
 struct conf_queue {
     char *name;
     bool removed;
     enum conf_strategy strategy;
-    uint32_t priority; /* 0..100, higher is served first */
+    uint32_t priority;     /* 0..100, higher is served first */
+    uint32_t ageing;       /* CONF_ORDER_AGEING: points per minute */
+    uint32_t priority_max; /* CONF_ORDER_AGEING: cap of the score; 0 = none */
     uint32_t ring_ms;
+    uint32_t ring_max;     /* RING_ALL, RING_PROGRESSIVELY: phones at once; 0 = all */
+    uint32_t ring_step_ms; /* RING_PROGRESSIVELY; 0 = 5000 */
+    struct conf_score score;
     uint32_t wrapup_ms;
-    uint32_t max_wait_ms; /* 0 = for ever */
-    uint32_t max_waiting; /* callers; 0 = limits.calls */
+    uint32_t wrapup_max_ms; /* cap over agents' own times; 0 = none */
+    enum conf_wrapup wrapup_mode;
+    uint32_t wrapup_extend_ms;  /* what one "more time" gives at most; 0 = as asked */
+    uint32_t wrapup_extensions; /* how often; 0 = never, NEVER32 = always */
+    uint32_t max_wait_ms;       /* 0 = for ever */
+    uint32_t max_waiting;       /* callers; 0 = limits.calls */
     uint32_t service_level_ms;
     uint32_t short_abandon_ms;
     uint32_t missed_limit; /* missed offers in a row until not-ready(missed); 0 = never */
     uint32_t busy_delay_ms, reject_delay_ms, no_answer_delay_ms;
     char *music;                    /* prompt name, looped while waiting */
     char *greeting;                 /* played once on entry, "" = none */
-    struct conf_skill_level *skill; /* required */
+    struct conf_skill_level *skill; /* required: all of them, and `require` too */
     uint32_t skill_count;
+    struct conf_require require;
+    struct conf_step *step; /* relaxation and escalation */
+    uint32_t step_count;
+    struct conf_reserve *reserve;
+    uint32_t reserve_count;
     struct conf_target
-        overflow;     /* where a caller goes on timeout, full, or no agent logged in; NONE = stay */
-    bool need_agents; /* refuse entry while nobody is logged in */
+        overflow; /* where a caller goes on timeout, full, or no agent logged in; NONE = stay */
+    /* join rules */
+    bool closed;                   /* as configured; a supervisor may open it */
+    bool need_agents;              /* refuse entry while nobody is logged in */
+    bool need_unpaused;            /* refuse entry while all who are logged in are paused */
+    uint32_t max_expected_wait_ms; /* refuse entry when the expected wait (P80) is longer; 0 = never */
+    /* leave rules beside max_wait_ms */
+    uint32_t empty_grace_ms; /* need_agents: so long after the last one left callers are let out */
+    struct conf_target exit[CONF_DIGITS]; /* a digit pressed while waiting leads there; NONE = ignored */
+    uint32_t
+        resume_ms; /* who was lost while waiting and calls again within this gets the old place; 0 = off */
+    enum conf_preferred preferred;
+    uint32_t preferred_wait_ms; /* so long only the preferred agent is offered the call */
+    /* what the expected wait starts from before it has learnt; 0 = 240000 and 120000 */
+    uint32_t expected_handle_ms, expected_patience_ms;
 };
 
 struct conf_agent {
@@ -136,9 +233,12 @@ struct conf_agent {
     uint32_t skill_count;
     uint32_t *queue; /* numbers of the queues the agent serves */
     uint32_t queue_count;
+    uint8_t *tier;          /* by position in queue[], 1..9; NULL = 1 everywhere */
+    uint32_t weight;        /* CONF_WEIGHTED, 1..100; 0 = 1 */
+    uint32_t own_wrapup_ms; /* instead of the queue's, under its wrapup_max_ms; 0 = the queue's */
     uint32_t wrapup_max_ms; /* cap over the queue's value; NEVER32 = no cap */
     bool auto_login;        /* ready as soon as the daemon starts and the phone is reachable */
-    bool auto_answer;       /* ask the phone to answer by itself (Call-Info/Alert-Info) */
+    bool auto_answer;       /* ask the phone to answer by itself */
 };
 #define NEVER32 UINT32_MAX
 
@@ -156,6 +256,13 @@ struct conf {
     char *prompts_dir;   /* NAME.wav */
     char **pause_reason; /* allowed reasons; star code *2N picks the N-th */
     uint32_t pause_reason_count;
+    char **disposition; /* results of a talk that agents may give; star code *4N picks the N-th */
+    uint32_t disposition_count;
+    /* distributor */
+    enum conf_order order;
+    uint32_t pause_keeps_place_ms; /* a longer pause starts the idle time afresh; 0 = none does */
+    uint32_t rare_skill_percent;   /* CONF_SCORED: rare = held by less than this share of agents; 0 = 20 */
+    uint32_t decisions;            /* kept in memory for `explain`; 0 = 65536 */
     /* sip */
     struct conf_listen *listen;
     uint32_t listen_count;
@@ -212,6 +319,8 @@ uint32_t conf_find_agent(const struct conf *conf, const char *id);
 uint32_t conf_find_queue(const struct conf *conf, const char *name);
 uint32_t conf_find_menu(const struct conf *conf, const char *name);
 uint32_t conf_find_trunk(const struct conf *conf, const char *name);
+/* Are the levels (by skill number, [0] unused, 0 = does not have it) what is wanted? */
+bool conf_require_met(const struct conf_require *require, const uint8_t *level, uint32_t skill_count);
 /* Longest match among the numbers; NULL when none. */
 const struct conf_number *conf_route(const struct conf *conf, const char *called);
 

@@ -272,7 +272,7 @@ void acd_settle(struct acd *acd) {
 }
 
 int acd_step(struct acd *acd, const struct acd_event *event, struct acd_effects *out) {
-    if ((unsigned)event->type >= ACD_EV_TYPES)
+    if ((unsigned)event->type >= ACD_EV_TYPES || !handlers[event->type])
         return -EINVAL;
     if (event->now_ms > acd->now)
         acd->now = event->now_ms;

@@ -39,7 +39,10 @@ const char *acd_visit_result_name(enum acd_visit_result result) {
         [ACD_VISIT_ANSWERED] = "answered",   [ACD_VISIT_ABANDONED] = "abandoned",
         [ACD_VISIT_TIMEOUT] = "timeout",     [ACD_VISIT_FULL] = "full",
         [ACD_VISIT_NO_AGENTS] = "no_agents", [ACD_VISIT_WITHDRAWN] = "withdrawn",
-        [ACD_VISIT_FAILED] = "failed"};
+        [ACD_VISIT_FAILED] = "failed",       [ACD_VISIT_CLOSED] = "closed",
+        [ACD_VISIT_PAUSED] = "all_paused",   [ACD_VISIT_TOO_LONG] = "wait_too_long",
+        [ACD_VISIT_EMPTY] = "left_empty",    [ACD_VISIT_EXIT_KEY] = "exit_key",
+        [ACD_VISIT_CALLBACK] = "callback"};
     return NAME_OF(names, result);
 }
 
@@ -94,6 +97,19 @@ int acd_effect_text(const struct acd_effect *fx, char *text, size_t size) {
                         fx->was_since_ms);
     case ACD_FX_WRAP_END:
         return snprintf(text, size, "wrap_end agent=%" PRIu32 " call=%" PRIu64, fx->agent, fx->call);
+    case ACD_FX_ENTERED:
+        return snprintf(text, size,
+                        "entered call=%" PRIu64 " queue=%" PRIu32 " in=%" PRIu32 " since=%" PRIu64, fx->call,
+                        fx->queue, fx->position_in, fx->since_ms);
+    case ACD_FX_STEP:
+        return snprintf(text, size, "step call=%" PRIu64 " queue=%" PRIu32 " step=%" PRIu32, fx->call,
+                        fx->queue, fx->step);
+    case ACD_FX_RESERVE:
+        return snprintf(text, size, "reserve queue=%" PRIu32 " tier=%" PRIu32, fx->queue, fx->tier);
+    case ACD_FX_TOLD:
+        return snprintf(
+            text, size, "told call=%" PRIu64 " queue=%" PRIu32 " position=%" PRIu32 " wait=%" PRId64,
+            fx->call, fx->queue, fx->position_out, fx->wait_ms == NEVER ? -1 : (int64_t)fx->wait_ms);
     case ACD_FX_TYPES:
         break;
     }
@@ -113,7 +129,9 @@ enum field {
     REASON = 256,
     READY = 512,
     MS = 1024,
-    PRESENCE = 2048
+    PRESENCE = 2048,
+    CALLER = 4096, /* caller, preferred, excluded */
+    SKILL = 8192
 };
 static const struct {
     const char *name;
@@ -121,8 +139,12 @@ static const struct {
 } events[ACD_EV_TYPES] = {
     [ACD_EV_TICK] = {"tick", 0},
     [ACD_EV_CONFIGURE] = {"configure", 0},
-    [ACD_EV_CALL_ENTER] = {"call_enter", CALL | QUEUE | PRIORITY | SINCE},
+    [ACD_EV_CALL_ENTER] = {"call_enter", CALL | QUEUE | PRIORITY | SINCE | CALLER},
     [ACD_EV_CALL_LEAVE] = {"call_leave", CALL | VISIT},
+    [ACD_EV_LOST_PLACE] = {"lost_place", QUEUE | PRIORITY | SINCE | CALLER},
+    [ACD_EV_TELL] = {"tell", CALL},
+    [ACD_EV_QUEUE_CLOSE] = {"queue_close", QUEUE},
+    [ACD_EV_QUEUE_OPEN] = {"queue_open", QUEUE},
     [ACD_EV_OFFER_RINGING] = {"offer_ringing", OFFER},
     [ACD_EV_OFFER_ANSWERED] = {"offer_answered", OFFER},
     [ACD_EV_OFFER_FAILED] = {"offer_failed", OFFER | RESULT},
@@ -135,6 +157,8 @@ static const struct {
     [ACD_EV_UNPAUSE] = {"unpause", AGENT},
     [ACD_EV_WRAP_DONE] = {"wrap_done", AGENT},
     [ACD_EV_WRAP_MORE] = {"wrap_more", AGENT | MS},
+    [ACD_EV_DISPOSITION] = {"disposition", AGENT},
+    [ACD_EV_SKILL] = {"skill", AGENT | SKILL},
     [ACD_EV_REACHABLE] = {"reachable", AGENT},
     [ACD_EV_UNREACHABLE] = {"unreachable", AGENT},
     [ACD_EV_OTHER_BEGIN] = {"other_begin", AGENT},
@@ -177,6 +201,15 @@ int acd_event_text(const struct acd_event *event, char *text, size_t size) {
         add(&line, " %s", acd_presence_name(event->presence));
     if (fields & SINCE && event->since_ms)
         add(&line, " since=%" PRIu64, event->since_ms);
+    if (fields & CALLER && event->caller)
+        add(&line, " caller=%" PRIu64, event->caller);
+    if (fields & CALLER && event->preferred)
+        add(&line, " preferred=%" PRIu32, event->preferred);
+    for (int i = 0; i < ACD_EXCLUDED && fields & CALLER; i++)
+        if (event->excluded[i])
+            add(&line, " exclude=%" PRIu32, event->excluded[i]);
+    if (fields & SKILL)
+        add(&line, " skill=%" PRIu32 " level=%" PRIu32, event->skill, event->level);
     if (fields & VISIT)
         add(&line, " %s", acd_visit_result_name(event->visit_result));
     if (fields & RESULT)

@@ -362,7 +362,11 @@ static void visit_end(struct floor *f, const struct acd_effect *fx) {
     case ACD_VISIT_FULL:
     case ACD_VISIT_NO_AGENTS:
     case ACD_VISIT_WITHDRAWN:
-    case ACD_VISIT_FAILED: {
+    case ACD_VISIT_FAILED:
+    case ACD_VISIT_CLOSED:
+    case ACD_VISIT_PAUSED:
+    case ACD_VISIT_TOO_LONG:
+    case ACD_VISIT_EMPTY: {
         const struct conf_queue *queue = conf_queue(f->conf, fx->queue);
         struct conf_target target = {.kind = CONF_TARGET_HANGUP};
         if (queue && queue->overflow.kind != CONF_TARGET_NONE)
@@ -372,6 +376,8 @@ static void visit_end(struct floor *f, const struct acd_effect *fx) {
     }
     case ACD_VISIT_ANSWERED:
     case ACD_VISIT_ABANDONED:
+    case ACD_VISIT_EXIT_KEY: /* who pressed or said so knows where the call goes */
+    case ACD_VISIT_CALLBACK:
     case ACD_VISIT_RESULTS:
         break;
     }
@@ -434,6 +440,10 @@ void floor_effect(struct floor *f, const struct acd_effect *fx) {
     case ACD_FX_WRAP_END:
         wrap_end(f, fx);
         break;
+    case ACD_FX_ENTERED:
+    case ACD_FX_STEP:
+    case ACD_FX_RESERVE:
+    case ACD_FX_TOLD:
     case ACD_FX_TYPES:
         break;
     }

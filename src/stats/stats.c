@@ -88,6 +88,12 @@ void stats_visit_end(struct stats *s, const struct conf *conf, uint32_t queue, e
     case ACD_VISIT_NO_AGENTS:
     case ACD_VISIT_WITHDRAWN:
     case ACD_VISIT_FAILED:
+    case ACD_VISIT_CLOSED:
+    case ACD_VISIT_PAUSED:
+    case ACD_VISIT_TOO_LONG:
+    case ACD_VISIT_EMPTY:
+    case ACD_VISIT_EXIT_KEY:
+    case ACD_VISIT_CALLBACK:
     case ACD_VISIT_RESULTS:
         q->other++;
         break;

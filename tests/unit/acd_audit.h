@@ -248,6 +248,10 @@ static inline bool audit_effect(struct audit *audit, const struct acd_effect *fx
         return true;
     case ACD_FX_AGENT:
         return audit_agent_state(audit, fx);
+    case ACD_FX_ENTERED:
+    case ACD_FX_STEP:
+    case ACD_FX_RESERVE:
+    case ACD_FX_TOLD:
     case ACD_FX_TYPES:
         break;
     }

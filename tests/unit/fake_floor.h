@@ -93,8 +93,20 @@ void floor_each_call(const struct floor *f, void (*fn)(void *, const struct floo
 }
 void floor_each_queue(const struct floor *f, void (*fn)(void *, const struct floor_queue_view *), void *arg) {
     static const struct floor_queue_view queues[] = {
-        {"sales", {2, 1, 3, 2, 0, 1, 0, 1, 1000}, 61000, &sales_today, 20000},
-        {"support", {0, 0, 1, 0, 0, 0, 0, 0, NEVER}, 0, &nothing_q, 30000},
+        {"sales",
+         {.waiting = 2,
+          .offered = 1,
+          .agents = 3,
+          .logged_in = 2,
+          .talking = 1,
+          .not_ready = 1,
+          .oldest_ms = 1000,
+          .tier = 1,
+          .wait_ms = NEVER},
+         61000,
+         &sales_today,
+         20000},
+        {"support", {.agents = 1, .oldest_ms = NEVER, .tier = 1, .wait_ms = NEVER}, 0, &nothing_q, 30000},
     };
     for (size_t i = 0; i < ARRAY_LEN(queues) && !empty_floor; i++)
         fn(arg, &queues[i]);

@@ -84,10 +84,10 @@ static void test_waiting_and_other_ends(void **state) {
     stats_enter(s, 2);
     stats_enter(s, 2);
     const struct stats_queue *q = stats_queue_get(s, 2);
-    assert_int_equal(q->offered, 10);
-    assert_int_equal(q->other, 5);
+    assert_int_equal(q->offered, 16);
+    assert_int_equal(q->other, 11);
     assert_int_equal(q->offered - q->answered - q->abandoned - q->other, 2);
-    assert_near(stats_service_level(q), 3.0 / 8);
+    assert_near(stats_service_level(q), 3.0 / 14);
     assert_int_equal(stats_queue_get(s, 1)->offered, 0);
 }
 
