@@ -3,7 +3,7 @@
  * Parts of the distributor that scenarios do not reach: the ordered tree against a plain list, offer numbers
  * that come round, texts, and that the checker sees what is wrong. */
 #include "acd/acd_int.h"
-#include "acd_world.h"
+#include "acd_script.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,7 +74,7 @@ static struct acd *two_agents(struct conf **confp, struct acd_effects *fx) {
     struct conf *conf = *confp = world_conf(0, 0, 0);
     struct acd *acd = NULL;
     for (size_t i = 0; i < ARRAY_LEN(lines); i++)
-        assert_int_equal(world_line(conf, lines[i]), 0);
+        assert_int_equal(script_line(conf, lines[i]), 0);
     assert_int_equal(acd_create(&acd, 1), 0);
     assert_int_equal(acd_step(acd, &(struct acd_event){.type = ACD_EV_CONFIGURE, .conf = conf}, fx), 0);
     for (uint32_t i = 1; i <= 2; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * LIBS: acd base
  * Plays the scenarios of acd_scenarios.txt (explained there), each a test of its own. */
-#include "acd_world.h"
+#include "acd_script.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@ struct stage {
     struct conf *draft, *running;
     char text[16384];
     size_t used;
+    bool entered; /* the scenario wants to see these effects, too */
 };
 
 static void PRINTF_LIKE(2, 3) say(struct stage *stage, const char *format, ...) {
@@ -54,13 +55,49 @@ static void say_queue(struct stage *stage, uint32_t number) {
     say(stage, "\n");
 }
 
+/* What an agent has done since the login, and what wrap-up waits for. */
+static void say_work(struct stage *stage, uint32_t id) {
+    struct acd_agent_view v;
+    if (acd_agent_view(stage->acd, id, &v)) {
+        say(stage, "unknown\n");
+        return;
+    }
+    say(stage, "handles=%u talk=%" PRIu64 " extensions=%u%s\n", v.handles, v.talk_ms, v.extensions,
+        v.want_disposition ? " disposition wanted" : "");
+}
+
+static void say_door(struct stage *stage, uint32_t number) {
+    struct acd_queue_view v;
+    if (acd_queue_view(stage->acd, number, &v)) {
+        say(stage, "unknown\n");
+        return;
+    }
+    say(stage, "tier=%u %s\n", v.tier, v.closed ? "closed" : "open");
+}
+
+static void say_expected(struct stage *stage, uint32_t number) {
+    struct acd_queue_view v;
+    if (acd_queue_view(stage->acd, number, &v)) {
+        say(stage, "unknown\n");
+        return;
+    }
+    say(stage, "wait=%" PRId64 " told=%u wrong=%u%s\n", v.wait_ms == NEVER ? -1 : (int64_t)v.wait_ms, v.told,
+        v.told_wrong, v.telling ? "" : " silent");
+}
+
 static void say_waiting(void *arg, uint64_t call, uint32_t queue, uint64_t enter_ms) {
     say(arg, " %" PRIu64 "@%u", call, queue);
 }
 
 static void answer(struct stage *stage, const char *question) {
     unsigned number = 0;
-    if (sscanf(question, "agent %u", &number) == 1) {
+    if (sscanf(question, "work %u", &number) == 1) {
+        say_work(stage, number);
+    } else if (sscanf(question, "door %u", &number) == 1) {
+        say_door(stage, number);
+    } else if (sscanf(question, "expected %u", &number) == 1) {
+        say_expected(stage, number);
+    } else if (sscanf(question, "agent %u", &number) == 1) {
         say_agent(stage, number);
     } else if (sscanf(question, "queue %u", &number) == 1) {
         say_queue(stage, number);
@@ -84,7 +121,7 @@ static void send(struct stage *stage, const char *line) {
     struct acd_effects effects = {0};
     struct conf *old = NULL;
     char text[300];
-    if (world_event(&event, line))
+    if (script_event(&event, line))
         fail_msg("not an event: %s", line);
     acd_event_text(&event, text, sizeof text);
     assert_string_equal(text, line); /* both directions agree */
@@ -95,6 +132,8 @@ static void send(struct stage *stage, const char *line) {
     int rc = acd_step(stage->acd, &event, &effects);
     world_free(old);
     for (uint32_t i = 0; i < effects.count; i++) {
+        if (effects.item[i].type == ACD_FX_ENTERED && !stage->entered)
+            continue;
         acd_effect_text(&effects.item[i], text, sizeof text);
         say(stage, "%s\n", text);
     }
@@ -111,13 +150,14 @@ static char *transcript(const char *name, const char *script) {
     struct stage *stage = calloc(1, sizeof *stage);
     char *copy = strdup(script), *rest = NULL, *text;
     stage->draft = world_conf(0, 0, 0);
+    stage->entered = strstr(script, "\nentered");
     assert_int_equal(acd_create(&stage->acd, 1), 0);
     for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         char *body = line + 2;
         if (!strchr("@>?#", *line))
             continue;
         say(stage, "%s\n", line);
-        if (*line == '@' && world_line(stage->draft, body))
+        if (*line == '@' && script_line(stage->draft, body))
             fail_msg("%s: not a configuration: %s", name, line);
         else if (*line == '>')
             send(stage, body);
