@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * acd_wait: expected wait, learnt from what happens. See acd_wait.h.
+ */
+#include "acd/acd_wait.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* How long things are remembered, and how much the first assumption weighs; both in events. */
+static const double HANDLES = 100, GIVE_UPS = 50, RINGS = 50, PRIOR = 4;
+static const double ARRIVALS_MS = 900000; /* arrivals: by time, a quarter of an hour */
+static const double RING_MS = 4000;       /* before any phone was answered */
+static const double P80 = 0.8416;         /* of the normal distribution */
+static const double GAIN = 0.01;          /* of the margin, by one error */
+static const double MARGIN_LEAST = 0.5, MARGIN_MOST = 3;
+enum { SCORES_LEAST = 50, WRONG_OFF = 35, WRONG_ON = 28, WRONG_AIM = 20 }; /* percent */
+
+/* ---- rates ---- */
+
+static double exposure(const struct acd_wait_rate *rate, uint64_t now_ms) {
+    double since = now_ms > rate->at_ms ? (double)(now_ms - rate->at_ms) : 0;
+    return rate->exposure_ms + since * rate->running;
+}
+
+static double mean_ms(const struct acd_wait_rate *rate, uint64_t now_ms) {
+    return exposure(rate, now_ms) / rate->events;
+}
+
+static void run_to(struct acd_wait_rate *rate, uint64_t now_ms) {
+    rate->exposure_ms = exposure(rate, now_ms);
+    if (now_ms > rate->at_ms)
+        rate->at_ms = now_ms;
+}
+
+static void begins(struct acd_wait_rate *rate, uint64_t now_ms) {
+    run_to(rate, now_ms);
+    rate->running++;
+}
+
+static void ends(struct acd_wait_rate *rate, uint64_t now_ms) {
+    run_to(rate, now_ms);
+    assert(rate->running);
+    rate->running--;
+}
+
+static void happens(struct acd_wait_rate *rate, double remembered) {
+    double keep = 1 - 1 / remembered;
+    rate->events = (rate->events + 1) * keep;
+    rate->exposure_ms *= keep;
+}
+
+/* Nearly exp(-x), the same everywhere. */
+static double fading(double x) {
+    double part = 1 + x / 16;
+    part *= part;
+    part *= part;
+    part *= part;
+    return 1 / (part * part);
+}
+
+/* ---- learning ---- */
+
+void acd_wait_init(struct acd_wait *wait, uint64_t now_ms, uint32_t handle_ms, uint32_t patience_ms) {
+    assert(handle_ms && patience_ms);
+    memset(wait, 0, sizeof *wait);
+    wait->handle = (struct acd_wait_rate){PRIOR, PRIOR * handle_ms, now_ms, 0};
+    wait->patience = (struct acd_wait_rate){PRIOR, PRIOR * patience_ms, now_ms, 0};
+    wait->arrival_ms = now_ms;
+    wait->ring_count = 1;
+    wait->ring_sum = RING_MS;
+    wait->ring_squares = 2 * RING_MS * RING_MS;
+    wait->margin = 1;
+}
+
+void acd_wait_enter(struct acd_wait *wait, uint64_t now_ms) {
+    begins(&wait->patience, now_ms);
+    double since = now_ms > wait->arrival_ms ? (double)(now_ms - wait->arrival_ms) : 0;
+    wait->arrivals = wait->arrivals * fading(since / ARRIVALS_MS) + 1;
+    wait->arrival_ms = now_ms;
+}
+
+void acd_wait_leave(struct acd_wait *wait, uint64_t now_ms, bool abandoned) {
+    ends(&wait->patience, now_ms);
+    if (abandoned)
+        happens(&wait->patience, GIVE_UPS);
+}
+
+void acd_wait_taken(struct acd_wait *wait, uint64_t now_ms) {
+    begins(&wait->handle, now_ms);
+}
+
+void acd_wait_freed(struct acd_wait *wait, uint64_t now_ms, uint64_t taken_ms, enum acd_wait_freed how) {
+    struct acd_wait_rate *handle = &wait->handle;
+    ends(handle, now_ms);
+    if (how == ACD_WAIT_HANDLED)
+        happens(handle, HANDLES);
+    else if (how == ACD_WAIT_RACE && now_ms > taken_ms)
+        handle->exposure_ms = fmax(handle->exposure_ms - (double)(now_ms - taken_ms), handle->events);
+}
+
+void acd_wait_rang(struct acd_wait *wait, uint64_t ms) {
+    double keep = 1 - 1 / RINGS, x = (double)ms;
+    wait->ring_count = (wait->ring_count + 1) * keep;
+    wait->ring_sum = (wait->ring_sum + x) * keep;
+    wait->ring_squares = (wait->ring_squares + x * x) * keep;
+}
+
+double acd_wait_handle_ms(const struct acd_wait *wait, uint64_t now_ms) {
+    return mean_ms(&wait->handle, now_ms);
+}
+
+double acd_wait_patience_ms(const struct acd_wait *wait, uint64_t now_ms) {
+    return mean_ms(&wait->patience, now_ms);
+}
+
+double acd_wait_per_ms(const struct acd_wait *wait, uint64_t now_ms) {
+    double since = now_ms > wait->arrival_ms ? (double)(now_ms - wait->arrival_ms) : 0;
+    return wait->arrivals * fading(since / ARRIVALS_MS) / ARRIVALS_MS;
+}
+
+/* ---- guessing ---- */
+
+/* Of a gamma distribution with this mean and deviation (Wilson and Hilferty): exact enough from one
+ * exponential time (deviation = mean) to the normal distribution. */
+static double quantile(double mean, double sd) {
+    if (mean <= 0)
+        return 0;
+    double c = fmin(sd / mean, 1.5) / 3, root = 1 - c * c + P80 * c;
+    return mean * root * root * root;
+}
+
+struct acd_wait_guess acd_wait_guess(const struct acd_wait *wait, uint64_t now_ms, double ahead,
+                                     double agents, uint32_t idle) {
+    double ring = wait->ring_sum / wait->ring_count;
+    double ring_variance = fmax(0, wait->ring_squares / wait->ring_count - ring * ring);
+    if (agents <= 0)
+        return (struct acd_wait_guess){0, 0, NEVER};
+    double sum = 0, squares = 0, steps = ahead + 1 - idle;
+    double frees = agents / acd_wait_handle_ms(wait, now_ms);
+    double gives_up = 1 / acd_wait_patience_ms(wait, now_ms);
+    double at_once = fmax(1, ceil(steps / ACD_WAIT_TERMS));
+    for (double i = 0; i < steps; i += at_once) {
+        double part = fmin(at_once, steps - i), time = 1 / (frees + (i + (part - 1) / 2) * gives_up);
+        sum += part * time;
+        squares += part * time * time;
+    }
+    /* the rates themselves are only known so well */
+    squares += sum * sum / wait->handle.events;
+    double mean = sum + ring, sd = sqrt(squares + ring_variance);
+    return (struct acd_wait_guess){mean, sd, (uint64_t)(wait->margin * quantile(mean, sd))};
+}
+
+/* ---- agents shared with other queues ---- */
+
+/* Agents of the groups that serve a queue. */
+static double capacity(const struct acd_wait_group *group, uint32_t group_count, uint32_t queue) {
+    double sum = 0;
+    for (uint32_t g = 0; g < group_count; g++)
+        for (uint32_t i = 0; i < group[g].queue_count; i++)
+            if (group[g].queue[i] == queue)
+                sum += group[g].agents;
+    return sum;
+}
+
+double acd_wait_share(const struct acd_wait_group *group, uint32_t group_count,
+                      const struct acd_wait_demand *demand, uint32_t demand_count, uint32_t of,
+                      double *overlap) {
+    double agents = 0;
+    for (uint32_t p = 0; p < demand_count; p++)
+        overlap[p] = p == of;
+    for (uint32_t g = 0; g < group_count; g++) {
+        double taken = 0, calls = demand[of].per_ms, work = calls * demand[of].handle_ms;
+        bool serves = false;
+        for (uint32_t i = 0; i < group[g].queue_count; i++)
+            serves |= group[g].queue[i] == of;
+        if (!serves || !group[g].agents)
+            continue;
+        for (uint32_t i = 0; i < group[g].queue_count; i++) {
+            uint32_t p = group[g].queue[i];
+            if (p == of || demand[p].rank == ACD_WAIT_BEHIND)
+                continue;
+            double part = group[g].agents / capacity(group, group_count, p);
+            overlap[p] += part;
+            if (demand[p].rank == ACD_WAIT_BEFORE)
+                taken += part * demand[p].per_ms * demand[p].handle_ms;
+            calls += part * demand[p].per_ms;
+            work += part * demand[p].per_ms * demand[p].handle_ms;
+        }
+        double left = fmax(group[g].agents - taken, 0.05 * group[g].agents);
+        agents += work > 0 ? left * demand[of].handle_ms * calls / work : left;
+    }
+    return agents;
+}
+
+/* ---- telling, and judging oneself ---- */
+
+bool acd_wait_telling(const struct acd_wait *wait) {
+    return !wait->silent;
+}
+
+uint64_t acd_wait_tell(struct acd_wait *wait, struct acd_wait_told *told, uint64_t now_ms,
+                       const struct acd_wait_guess *guess, uint32_t staff) {
+    if (guess->p80_ms == NEVER)
+        return NEVER;
+    uint64_t until = now_ms + guess->p80_ms;
+    if (!told->asked) {
+        told->asked = true;
+        told->asked_ms = now_ms;
+        told->first_ms = until;
+    }
+    if (wait->silent)
+        return NEVER;
+    if (told->said && staff >= told->staff && until > told->until_ms)
+        until = told->until_ms;
+    told->said = true;
+    told->staff = staff;
+    told->until_ms = until;
+    return until > now_ms ? until - now_ms : 0;
+}
+
+static void remember(struct acd_wait *wait, bool wrong) {
+    uint64_t *word = &wait->score[wait->score_next / 64], bit = 1ull << wait->score_next % 64;
+    if (wait->scored == ACD_WAIT_SCORES)
+        wait->wrong -= (*word & bit) != 0;
+    else
+        wait->scored++;
+    *word = wrong ? *word | bit : *word & ~bit;
+    wait->wrong += wrong;
+    wait->score_next = (wait->score_next + 1) % ACD_WAIT_SCORES;
+    if (wait->scored >= SCORES_LEAST && 100 * wait->wrong > WRONG_OFF * wait->scored)
+        wait->silent = true;
+    else if (100 * wait->wrong < WRONG_ON * wait->scored)
+        wait->silent = false;
+}
+
+void acd_wait_score(struct acd_wait *wait, const struct acd_wait_told *told, uint64_t now_ms, bool answered) {
+    if (!told->asked || (!answered && now_ms <= told->first_ms))
+        return;
+    bool wrong = now_ms > told->first_ms;
+    remember(wait, wrong);
+    double step = GAIN * ((wrong ? 1 : 0) - WRONG_AIM / 100.0);
+    wait->margin = fmin(MARGIN_MOST, fmax(MARGIN_LEAST, wait->margin * (1 + step)));
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * acd_wait: how long a caller will wait. One struct acd_wait per queue, plain data, no memory taken; every
+ * call below is O(1), a guess O(calls ahead, at most ACD_WAIT_TERMS). Only + - * / and sqrt on doubles, so
+ * the result does not depend on a mathematics library. Formulas, sources and what was measured:
+ * ../../docs/expected-wait.md.
+ *
+ * Who calls what:
+ *   a call enters the line                      acd_wait_enter
+ *   it leaves, in whatever way                  acd_wait_score (if told), then acd_wait_leave
+ *   an agent is reserved for a call             acd_wait_taken
+ *   that agent is free again                    acd_wait_freed: after wrap-up, a failed offer, a lost race
+ *   an offer is answered                        acd_wait_rang: since the first offer the caller had
+ */
+#ifndef ACD_WAIT_H
+#define ACD_WAIT_H
+
+#include "callfloor/base.h"
+
+enum {
+    ACD_WAIT_TERMS = 64,   /* further calls ahead are taken together */
+    ACD_WAIT_SCORES = 200, /* so many are remembered to judge by */
+};
+
+/* Events in so much time: a rate learnt on line. Each event makes all before it count a little less; what has
+ * run without an event so far counts too. */
+struct acd_wait_rate {
+    double events, exposure_ms;
+    uint64_t at_ms;   /* exposure is complete until then */
+    uint32_t running; /* so many take part now */
+};
+
+struct acd_wait {
+    struct acd_wait_rate handle;   /* agents occupied by this queue's calls; events: the calls done with */
+    struct acd_wait_rate patience; /* callers in line; events: those who gave up */
+    double arrivals;               /* forgotten by time */
+    uint64_t arrival_ms;
+    double ring_count, ring_sum, ring_squares; /* from a caller's first offer to the answer */
+    double margin;                             /* learnt from own errors; the quantile is multiplied by it */
+    uint64_t score[(ACD_WAIT_SCORES + 63) / 64];
+    uint32_t scored, score_next, wrong; /* scored: of the last ACD_WAIT_SCORES, so many are known */
+    bool silent;                        /* was wrong too often: says nothing until it is better */
+};
+
+/* handle_ms, patience_ms: what to assume before anything is known, not 0. */
+void acd_wait_init(struct acd_wait *wait, uint64_t now_ms, uint32_t handle_ms, uint32_t patience_ms);
+
+/* ---- learning ---- */
+enum acd_wait_freed {
+    ACD_WAIT_HANDLED, /* talk and wrap-up are over */
+    ACD_WAIT_LOST,    /* the offer failed: the agent's time is gone all the same */
+    ACD_WAIT_RACE     /* another agent answered (ring all), or the caller has gone: as if it had not been */
+};
+void acd_wait_enter(struct acd_wait *wait, uint64_t now_ms);
+void acd_wait_leave(struct acd_wait *wait, uint64_t now_ms, bool abandoned);
+void acd_wait_taken(struct acd_wait *wait, uint64_t now_ms);
+void acd_wait_freed(struct acd_wait *wait, uint64_t now_ms, uint64_t taken_ms, enum acd_wait_freed how);
+void acd_wait_rang(struct acd_wait *wait, uint64_t ms);
+
+double acd_wait_handle_ms(const struct acd_wait *wait, uint64_t now_ms);
+double acd_wait_patience_ms(const struct acd_wait *wait, uint64_t now_ms);
+double acd_wait_per_ms(const struct acd_wait *wait, uint64_t now_ms); /* arrivals */
+
+/* ---- guessing ---- */
+struct acd_wait_guess {
+    double mean_ms, sd_ms;
+    uint64_t p80_ms; /* NEVER: nobody serves */
+};
+/* ahead: calls that will be served before, without those for whom a phone rings already; a fraction when
+ * other agents may take some of them. agents: logged in and not paused (talking or in wrap-up, too), a
+ * fraction when they are shared: see acd_wait_share(). idle: those who could take the call right now. */
+struct acd_wait_guess acd_wait_guess(const struct acd_wait *wait, uint64_t now_ms, double ahead,
+                                     double agents, uint32_t idle);
+
+/* ---- agents shared with other queues ---- */
+enum acd_wait_rank {
+    ACD_WAIT_BESIDE, /* served in order of time with the caller's queue */
+    ACD_WAIT_BEFORE, /* always served before it, also those who come later */
+    ACD_WAIT_BEHIND  /* always served after it */
+};
+struct acd_wait_demand { /* a queue, as seen by the caller's queue */
+    double per_ms, handle_ms;
+    enum acd_wait_rank rank;
+};
+struct acd_wait_group { /* agents who serve the same queues */
+    uint32_t agents;    /* logged in and not paused */
+    uint32_t queue_count;
+    const uint32_t *queue; /* indices into the demand array */
+};
+/* For callers of queue `of`: how many agents' worth of work they can count on (0 = nobody), and
+ * for each queue which part of its calls is taken by agents who serve `of`, too: ahead = sum of
+ * overlap[p] * (calls of p that come before). overlap has room for demand_count. O(sum of queue_count). */
+double acd_wait_share(const struct acd_wait_group *group, uint32_t group_count,
+                      const struct acd_wait_demand *demand, uint32_t demand_count, uint32_t of,
+                      double *overlap);
+
+/* ---- telling, and judging oneself ---- */
+struct acd_wait_told { /* one per visit, zero-initialise */
+    uint64_t asked_ms; /* first time: what was told is counted from here */
+    uint64_t first_ms; /* told first: answered by then, or it was wrong */
+    uint64_t until_ms; /* told last */
+    uint32_t staff;
+    bool asked, said;
+};
+/* Remaining ms the caller may be told, NEVER = say nothing. Not later than told before, unless staff (agents
+ * logged in and not paused who may take the call) has fallen since. */
+uint64_t acd_wait_tell(struct acd_wait *wait, struct acd_wait_told *told, uint64_t now_ms,
+                       const struct acd_wait_guess *guess, uint32_t staff);
+/* At the visit's end: was the first thing told exceeded? Who was answered in time: right. Who is still
+ * unanswered after the time: wrong. Who gave up before: unknown. */
+void acd_wait_score(struct acd_wait *wait, const struct acd_wait_told *told, uint64_t now_ms, bool answered);
+/* False when more than 35 % of the last 200 known ones were wrong, until it is under 28 %. */
+bool acd_wait_telling(const struct acd_wait *wait);
+
+#endif
