@@ -7,8 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The line of an option when it was given, else of its group. */
-static const config_setting_t *member(const config_setting_t *setting, const char *name) {
+const config_setting_t *conf_member(const config_setting_t *setting, const char *name) {
     const config_setting_t *found = setting ? config_setting_get_member(setting, name) : NULL;
     return found ? found : setting;
 }
@@ -17,7 +16,7 @@ static const config_setting_t *member(const config_setting_t *setting, const cha
 #define PROBLEM(reader, setting, option, ...)                                                                \
     do {                                                                                                     \
         size_t back_ = conf_path_push(reader, ".", option);                                                  \
-        conf_problem(reader, member(setting, option), __VA_ARGS__);                                          \
+        conf_problem(reader, conf_member(setting, option), __VA_ARGS__);                                     \
         conf_path_pop(reader, back_);                                                                        \
     } while (0)
 
@@ -62,10 +61,60 @@ static void check_trunk(struct reader *reader, const config_setting_t *setting, 
                 "there is nowhere to register (expected a peer that is one host)");
 }
 
+/* A step comes after the one before it: else it would never be a step. */
+static void check_steps(struct reader *reader, const config_setting_t *setting,
+                        const struct conf_queue *queue) {
+    const config_setting_t *list = config_setting_get_member(setting, "steps");
+    char place[24];
+    for (uint32_t i = 1; i < queue->step_count; i++) {
+        if (!queue->step[i].after_ms || queue->step[i].after_ms > queue->step[i - 1].after_ms)
+            continue; /* 0: told already */
+        snprintf(place, sizeof place, "steps[#%u]", i + 1);
+        size_t back = conf_path_push(reader, ".", place);
+        PROBLEM(reader, config_setting_get_elem(list, i), "after_ms",
+                "%u is not above that of the step before (expected more than %u)", queue->step[i].after_ms,
+                queue->step[i - 1].after_ms);
+        conf_path_pop(reader, back);
+    }
+}
+
 static void check_queue(struct reader *reader, const config_setting_t *setting, void *entry) {
     struct conf_queue *queue = entry;
-    if (queue->overflow.kind == CONF_TARGET_QUEUE && queue == &reader->conf->queue[queue->overflow.id - 1])
+    uint32_t self = 0; /* a queue read without a usable name is not in the array */
+    if (queue >= reader->conf->queue && queue < reader->conf->queue + reader->conf->queue_count)
+        self = (uint32_t)(queue - reader->conf->queue) + 1;
+    if (self && queue->overflow.kind == CONF_TARGET_QUEUE && queue->overflow.id == self)
         PROBLEM(reader, setting, "overflow", "is the queue itself (expected another target)");
+    for (int digit = 0; digit < CONF_DIGITS; digit++)
+        if (self && queue->exit[digit].kind == CONF_TARGET_QUEUE && queue->exit[digit].id == self)
+            PROBLEM(reader, setting, "exits", "digit %c leads to the queue itself (expected another target)",
+                    "0123456789*#"[digit]);
+    check_steps(reader, setting, queue);
+}
+
+/* The lower mark of a reserve: half of the upper one unless given. */
+static void check_mark(struct reader *reader, const config_setting_t *setting, const char *option,
+                       uint32_t mark, uint32_t *back) {
+    char option_back[40];
+    const char *unit = strstr(option, "_ms");
+    snprintf(option_back, sizeof option_back, "%.*s_back%s",
+             (int)(unit ? unit - option : (int)strlen(option)), option, unit ? unit : "");
+    if (*back == NEVER32)
+        *back = mark / 2;
+    else if (!mark)
+        PROBLEM(reader, setting, option_back, "given without %s (expected both)", option);
+    else if (*back >= mark)
+        PROBLEM(reader, setting, option_back, "%u is not below %s (expected at most %u)", *back, option,
+                mark - 1);
+}
+
+static void check_reserve(struct reader *reader, const config_setting_t *setting, void *entry) {
+    struct conf_reserve *r = entry;
+    check_mark(reader, setting, "waiting", r->waiting, &r->waiting_back);
+    check_mark(reader, setting, "expected_wait_ms", r->expected_wait_ms, &r->expected_wait_back_ms);
+    if (!r->waiting && !r->expected_wait_ms && !r->slack_ms && !r->no_agents)
+        conf_problem(reader, setting,
+                     "no mark is given (expected waiting, expected_wait_ms, slack_ms or no_agents)");
 }
 
 static void check_number(struct reader *reader, const config_setting_t *setting, void *entry) {
@@ -99,7 +148,7 @@ void conf_check_entry(struct reader *reader, const struct conf_section *section,
         void (*check)(struct reader *, const config_setting_t *, void *);
     } checks[] = {
         {"agents", check_agent},   {"trunks", check_trunk}, {"queues", check_queue},
-        {"numbers", check_number}, {"users", check_user},
+        {"numbers", check_number}, {"users", check_user},   {"reserve", check_reserve},
     };
     for (size_t i = 0; i < ARRAY_LEN(checks); i++)
         if (!strcmp(checks[i].section, section->name))
@@ -154,7 +203,7 @@ static void check_rtp(struct reader *reader, const config_setting_t *rtp) {
                 "%u is too small (expected at least port_min + 3, room for one call)", conf->rtp_port_max);
     else if (ports / 4 < conf->max_calls) {
         size_t in = conf_path_push(reader, ".", "port_max");
-        conf_warning(reader, member(rtp, "port_max"),
+        conf_warning(reader, conf_member(rtp, "port_max"),
                      "%u ports are room for %u joined calls, limits.max_calls is %u", ports, ports / 4,
                      conf->max_calls);
         conf_path_pop(reader, in);
@@ -178,8 +227,25 @@ static void check_peers(struct reader *reader, const config_setting_t *root) {
                 }
 }
 
+/* A wrap-up that waits for a disposition when there is none would never end. */
+static void check_dispositions(struct reader *reader, const config_setting_t *root) {
+    const struct conf *conf = reader->conf;
+    for (uint32_t i = 0; i < conf->queue_count && !conf->disposition_count; i++)
+        if (conf->queue[i].wrapup_mode == CONF_WRAPUP_DISPOSITION) {
+            size_t back = conf_path_push(reader, ".", "general");
+            PROBLEM(reader, conf_member(root, "general"), "dispositions",
+                    "none is given, and wrap-up of queue %s waits for one (expected at least one)",
+                    conf->queue[i].name);
+            conf_path_pop(reader, back);
+            return;
+        }
+}
+
 void conf_check(struct reader *reader, const config_setting_t *root) {
-    check_sip(reader, member(root, "sip"));
-    check_rtp(reader, member(root, "rtp"));
+    check_sip(reader, conf_member(root, "sip"));
+    check_rtp(reader, conf_member(root, "rtp"));
     check_peers(reader, root);
+    check_dispositions(reader, root);
+    if (!reader->problems && !reader->no_memory)
+        conf_check_sense(reader, root);
 }

@@ -47,7 +47,9 @@ static const char *type_name(const struct conf_option *o) {
     case OPTION_SKILLS:
         return "array of skills";
     case OPTION_QUEUES:
-        return "array of queue names";
+        return "array of queues";
+    case OPTION_REQUIRE:
+        return "skill expression";
     case OPTION_GROUP:
         return "group";
     case OPTION_LIST:
@@ -99,7 +101,7 @@ static void put_cell(FILE *out, const char *text) {
 }
 
 static void section_markdown(FILE *out, const struct conf_section *section, const char *path, int depth) {
-    char phrase[256], inner[128];
+    char phrase[400], inner[128];
     fprintf(out, "\n%.*s %s\n\n%s\n\n| option | value | default | |\n| --- | --- | --- | --- |\n", depth + 1,
             "######", path, section->help);
     for (unsigned i = 0; i < section->count; i++) {
@@ -121,7 +123,7 @@ static void section_markdown(FILE *out, const struct conf_section *section, cons
 }
 
 static void section_man(FILE *out, const struct conf_section *section, const char *path, int depth) {
-    char phrase[256], inner[128];
+    char phrase[400], inner[128];
     fprintf(out, ".Ss %s\n", path);
     put_man(out, section->help);
     fputs(".Bl -tag -width Ds\n", out);
@@ -131,7 +133,7 @@ static void section_man(FILE *out, const struct conf_section *section, const cha
         fprintf(out, ".It Cm %s\n", o->name);
         put_man(out, o->help);
         fputs(".br\n", out);
-        char line[512];
+        char line[600];
         snprintf(line, sizeof line, "%s; %s%s", phrase,
                  o->fallback && *o->fallback ? "default " : "must be given", o->fallback ? o->fallback : "");
         put_man(out, line);
@@ -169,6 +171,14 @@ static const char markdown_head[] =
     "10, or `\"NAME\"` for level 1; on a queue it is the least level wanted. Names are letters, digits, `.`, "
     "`_`\n"
     "and `-`.\n\n"
+    "A *skill expression* says what an agent must have: `english >= 3 and (billing or not trainee)`. A level "
+    "is\n"
+    "compared by `>=`, `>`, `=`, `<=` or `<` with 0 to 10; a skill alone wants any level; a comparison with "
+    "a "
+    "skill\n"
+    "that the agent lacks is false. `not` binds tightest, then `and`, then `or`. At most 64 skills and "
+    "words\n"
+    "together, 32 levels of nesting. An empty text wants nothing.\n\n"
     "A *range* makes many agents of one entry:\n\n"
     "    { ids = \"1001-1250\"; name = \"Agent %s\"; contact = \"sip:%s@192.0.2.20\"; queues = [ \"sales\" "
     "]; }\n\n"
@@ -214,6 +224,22 @@ static const char man_head[] =
     "A skill is\n"
     ".Ql NAME:LEVEL\n"
     "with a level of 1 to 10, or the name alone for level 1.\n"
+    "A skill expression says what an agent must have:\n"
+    ".Ql english >= 3 and (billing or not trainee) .\n"
+    "A level is compared by\n"
+    ".Ql >= ,\n"
+    ".Ql > ,\n"
+    ".Ql = ,\n"
+    ".Ql <=\n"
+    "or\n"
+    ".Ql <\n"
+    "with 0 to 10; a skill alone wants any level; a comparison with a skill that the agent lacks is false.\n"
+    ".Ql not\n"
+    "binds tightest, then\n"
+    ".Ql and ,\n"
+    "then\n"
+    ".Ql or .\n"
+    "An empty text wants nothing.\n"
     "Names are letters, digits, dots, underscores and dashes.\n"
     ".Sh OPTIONS\n";
 

@@ -25,7 +25,7 @@ void conf_tell(struct reader *reader, char *line) {
 PRINTF_LIKE(4, 0)
 static void tell(struct reader *reader, const config_setting_t *setting, const char *kind, const char *format,
                  va_list args) {
-    char what[512], line[1500], place[600];
+    char what[1000], line[2000], place[600];
     const char *source = setting ? config_setting_source_file(setting) : NULL,
                *file = conf_file_place(reader, source ? source : reader->file, place, sizeof place);
     unsigned at = setting ? config_setting_source_line(setting) : 0;
@@ -53,8 +53,11 @@ void conf_problem(struct reader *reader, const config_setting_t *setting, const 
 
 void conf_warning(struct reader *reader, const config_setting_t *setting, const char *format, ...) {
     va_list args;
+    if (++reader->warnings > CONF_MAX_PROBLEMS)
+        return;
     va_start(args, format);
-    tell(reader, setting, "warning: ", format, args);
+    tell(reader, setting,
+         "warning: ", reader->warnings < CONF_MAX_PROBLEMS ? format : "and possibly more warnings", args);
     va_end(args);
 }
 
@@ -127,17 +130,25 @@ void conf_clear_option(const struct conf_option *o, void *entry) {
         *(void **)at = NULL;
         *count = 0;
         break;
+    case OPTION_QUEUES: /* only agents have these */
+        free(((struct conf_agent *)entry)->tier);
+        ((struct conf_agent *)entry)->tier = NULL;
+        /* fall through */
     case OPTION_SKILLS:
-    case OPTION_QUEUES:
         free(*(void **)at);
         *(void **)at = NULL;
         *count = 0;
+        break;
+    case OPTION_REQUIRE:
+        free(((struct conf_require *)at)->text);
+        free(((struct conf_require *)at)->test);
+        *(struct conf_require *)at = (struct conf_require){0};
         break;
     case OPTION_GROUP:
         conf_clear_entry(o->section, entry);
         break;
     case OPTION_LIST:
-        if (!count) { /* a menu's choices are part of it */
+        if (!count) { /* choices of a menu and exits of a queue are part of it */
             for (int digit = 0; digit < CONF_DIGITS; digit++)
                 free(((struct conf_target *)at)[digit].prompt);
             memset(at, 0, CONF_DIGITS * sizeof(struct conf_target));
@@ -215,6 +226,9 @@ static void apply_default(struct reader *reader, const struct conf_option *o, vo
     case OPTION_NAMES:
         default_names(reader, o, entry);
         break;
+    case OPTION_REQUIRE:
+        conf_set_text(reader, &((struct conf_require *)at)->text, "");
+        break;
     case OPTION_GROUP:
         conf_apply_defaults(reader, o->section, entry);
         break;
@@ -263,7 +277,7 @@ static unsigned distance(const char *a, const char *b) {
 static void unknown_option(struct reader *reader, const struct conf_section *section,
                            const config_setting_t *setting) {
     const char *best = NULL;
-    char known[400] = "";
+    char known[900] = "";
     unsigned least = 3;
     for (unsigned i = 0; i < section->count; i++) {
         const char *name = section->option[i].name;
@@ -294,7 +308,7 @@ void conf_entry_name(const struct conf_section *section, config_setting_t *setti
         snprintf(out, size, "[#%d]", place + 1);
 }
 
-/* A menu's choices: digit -> target, into the menu itself. */
+/* Choices of a menu, exits of a queue: digit -> target, into the entry itself. */
 static void read_choice(struct reader *reader, const struct conf_section *section, config_setting_t *setting,
                         struct conf_target *choice) {
     static const char digits[] = "0123456789*#";

@@ -28,9 +28,10 @@ struct reader {
     char dir[256];            /* of the file, for relative paths; "" = leave them */
     char path[CONF_PATH_LEN]; /* of the setting being read: "queues[sales].ring_ms" */
     unsigned problems;        /* errors, told or not */
-    bool no_memory, quiet;    /* quiet: this entry's problems were told already (ids = "A-B") */
-    const char *id;           /* what %s stands for, NULL = itself */
-    bool *skill_live;         /* by number - 1: is the skill in this file, or left over from the old one */
+    unsigned warnings;
+    bool no_memory, quiet; /* quiet: this entry's problems were told already (ids = "A-B") */
+    const char *id;        /* what %s stands for, NULL = itself */
+    bool *skill_live;      /* by number - 1: is the skill in this file, or left over from the old one */
 };
 
 /* Gives one line to the caller. */
@@ -69,6 +70,10 @@ void conf_read_value(struct reader *reader, const struct conf_option *option, co
 /* The option of that name, or NULL. */
 const struct conf_option *conf_option_named(const struct conf_section *section, const char *name);
 
+/* Reads a skill expression into out, which is left as it was when the text is wrong. */
+void conf_read_require(struct reader *reader, const config_setting_t *setting, const char *text,
+                       struct conf_require *out);
+
 /* ---- rules ---- */
 
 /* Is text a name: a token of at most max bytes with neither '*', '#' nor '+'? */
@@ -87,6 +92,10 @@ void conf_check_entry(struct reader *reader, const struct conf_section *section,
                       const config_setting_t *setting, void *entry);
 /* The same for the whole, at the end. */
 void conf_check(struct reader *reader, const config_setting_t *root);
+/* Warnings for queues that are legal, but surely not meant so. The file has no problems. */
+void conf_check_sense(struct reader *reader, const config_setting_t *root);
+/* The option of a group when it was given, else the group: its line is told. */
+const config_setting_t *conf_member(const config_setting_t *setting, const char *name);
 /* Whole numbers libconfig would cut to 32 bits in silence. path: NULL = text is the file. */
 void conf_scan_numbers(struct reader *reader, const char *file, const char *text);
 

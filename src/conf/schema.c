@@ -13,7 +13,23 @@
 enum { HOUR_MS = 3600000, DAY_MS = 86400000, TEXT_MAX = 256, PATH_BYTES = 200 };
 
 static const char *const transports[] = {"udp", "tcp", NULL};
-static const char *const strategies[] = {"longest_idle", "skill_then_idle", NULL};
+static const char *const strategies[] = {
+    [CONF_LONGEST_IDLE] = "longest_idle",
+    [CONF_SKILL_THEN_IDLE] = "skill_then_idle",
+    [CONF_FEWEST_CALLS] = "fewest_calls",
+    [CONF_LEAST_TALK] = "least_talk",
+    [CONF_ROUND_ROBIN] = "round_robin",
+    [CONF_LINEAR] = "linear",
+    [CONF_RANDOM] = "random",
+    [CONF_WEIGHTED] = "weighted",
+    [CONF_RING_ALL] = "ring_all",
+    [CONF_RING_PROGRESSIVELY] = "ring_progressively",
+    [CONF_SCORED] = "scored",
+    [CONF_STRATEGIES] = NULL,
+};
+static const char *const orders[] = {"priority", "age", "slack", "ageing", NULL};
+static const char *const wrapup_modes[] = {"limit", "disposition", NULL};
+static const char *const preferences[] = {"none", "last", "owner", NULL};
 
 static const struct conf_option general_options[] = {
     OPTION("node", OPTION_U32, AT(conf, node), 0, 1, 127, "1", NULL,
@@ -28,8 +44,27 @@ static const struct conf_option general_options[] = {
     OPTION("pause_reasons", OPTION_NAMES, AT(conf, pause_reason), AT(conf, pause_reason_count), 0, 9,
            "[ \"break\", \"lunch\", \"meeting\", \"training\" ]", NULL,
            "Reasons an agent may give for a pause; `*2N` dialled from the phone picks the N-th."),
+    OPTION("pause_keeps_place_ms", OPTION_U32, AT(conf, pause_keeps_place_ms), 0, 0, DAY_MS, "0", "ms",
+           "A longer pause costs the agent the place among the longest idle. 0: no pause does."),
+    OPTION("dispositions", OPTION_NAMES, AT(conf, disposition), AT(conf, disposition_count), 0, 9, "[ ]",
+           NULL, "Results an agent may give to a talk; `*4N` dialled from the phone picks the N-th."),
 };
 static const struct conf_section general = SECTION(general_options, .name = "general", .help = "The daemon.");
+
+static const struct conf_option distributor_options[] = {
+    OPTION("order", OPTION_WORD, AT(conf, order), 0, 0, 0, "\"priority\"", NULL,
+           "Which of all waiting calls is served first: the one of highest priority, then the oldest "
+           "(`priority`); the oldest (`age`); the one with least time left to its queue's service_level_ms "
+           "(`slack`); the highest of priority + ageing * minutes waited (`ageing`).",
+           .words = orders),
+    OPTION("rare_skill_percent", OPTION_U32, AT(conf, rare_skill_percent), 0, 1, 100, "20", NULL,
+           "Strategy `scored`: a skill is rare when less than this share of all agents has it."),
+    OPTION("decisions", OPTION_U32, AT(conf, decisions), 0, 1000, 10000000, "65536", NULL,
+           "Decisions kept in memory, so that it can be explained why a call went where it went."),
+};
+static const struct conf_section distributor =
+    SECTION(distributor_options, .name = "distributor",
+            .help = "What is the same for all queues when calls are given to agents.");
 
 static const struct conf_option listen_options[] = {
     OPTION("transport", OPTION_TRANSPORT, AT(conf_listen, tcp), 0, 0, 0, "\"udp\"", NULL, "Transport.",
@@ -226,17 +261,94 @@ static const struct conf_option menu_options[] = {
 static const struct conf_section menus = SECTION(menu_options, .name = "menus", .key = "name",
                                                  .size = sizeof(struct conf_menu), .help = "IVR menus.");
 
+static const struct conf_option score_options[] = {
+    OPTION("skill", OPTION_U32, AT(conf_queue, score.skill), 0, 0, 1000, "100", NULL,
+           "Weight of the levels in the skills that `skills` and `require` name."),
+    OPTION("preferred", OPTION_U32, AT(conf_queue, score.preferred), 0, 0, 1000, "100", NULL,
+           "Weight of being the caller's preferred agent."),
+    OPTION("idle", OPTION_U32, AT(conf_queue, score.idle), 0, 0, 1000, "50", NULL,
+           "Weight of the time idle, as a share of idle_cap_ms."),
+    OPTION("waste", OPTION_U32, AT(conf_queue, score.waste), 0, 0, 1000, "20", NULL,
+           "Taken off for each rare skill that the call does not need."),
+    OPTION("idle_cap_ms", OPTION_U32, AT(conf_queue, score.idle_cap_ms), 0, 1000, DAY_MS, "600000", "ms",
+           "Longer idle times count as this."),
+};
+static const struct conf_section score =
+    SECTION(score_options, .name = "score",
+            .help = "Weights of strategy `scored`: the agent with the highest sum gets the call.");
+
+static const struct conf_option step_options[] = {
+    OPTION("after_ms", OPTION_U32, AT(conf_step, after_ms), 0, 1, DAY_MS, NULL, "ms",
+           "Wait after which it begins; longer than that of the step before."),
+    OPTION("require", OPTION_REQUIRE, AT(conf_step, require), 0, 0, 0, "\"\"", NULL,
+           "What an agent must have from now on, instead of the queue's `skills` and `require` and of "
+           "earlier steps; empty: nothing."),
+    OPTION("tier", OPTION_U32, AT(conf_step, tier), 0, 1, 9, "1", NULL,
+           "Agents up to this tier may take the call."),
+};
+static const struct conf_section steps =
+    SECTION(step_options, .name = "steps", .size = sizeof(struct conf_step),
+            .help = "What a call wants after so long a wait, instead of what it wanted before. Its place in "
+                    "line stays. A step for which nobody is logged in is passed over when a later one has "
+                    "somebody.");
+
+static const struct conf_option reserve_options[] = {
+    OPTION("tier", OPTION_U32, AT(conf_reserve, tier), 0, 2, 9, "2", NULL, "Agents up to this tier come in."),
+    OPTION("waiting", OPTION_U32, AT(conf_reserve, waiting), 0, 0, 100000, "0", NULL,
+           "They come in when so many callers wait. 0: not given."),
+    OPTION("waiting_back", OPTION_U32, AT(conf_reserve, waiting_back), 0, 0, 100000, "none", NULL,
+           "They go when at most so many wait; less than `waiting`. Not given: half of it."),
+    OPTION("expected_wait_ms", OPTION_U32, AT(conf_reserve, expected_wait_ms), 0, 0, DAY_MS, "0", "ms",
+           "They come in when a caller who came now had to expect such a wait (which 4 of 5 stay under). 0: "
+           "not given."),
+    OPTION("expected_wait_back_ms", OPTION_U32, AT(conf_reserve, expected_wait_back_ms), 0, 0, DAY_MS, "none",
+           "ms", "They go when it is at most this; less than `expected_wait_ms`. Not given: half of it."),
+    OPTION("slack_ms", OPTION_U32, AT(conf_reserve, slack_ms), 0, 0, HOUR_MS, "0", "ms",
+           "They come in when the first in line has less than this left to service_level_ms. 0: not given."),
+    OPTION("no_agents", OPTION_BOOL, AT(conf_reserve, no_agents), 0, 0, 0, "false", NULL,
+           "They come in when no agent of tier 1 is logged in and not paused."),
+    OPTION("hold_ms", OPTION_U32, AT(conf_reserve, hold_ms), 0, 0, DAY_MS, "60000", "ms",
+           "They stay at least so long."),
+};
+static const struct conf_section reserve =
+    SECTION(reserve_options, .name = "reserve", .size = sizeof(struct conf_reserve),
+            .help = "Agents of higher tiers who help all callers of the queue while it is under load: they "
+                    "come in when any mark is reached, and go when all are back below the lower ones.");
+
+static const struct conf_section exits =
+    SECTION(choice_options, .name = "exits", .key = "digit", .size = sizeof(struct conf_target),
+            .help = "Where a digit leads that a caller presses while waiting.");
+
 static const struct conf_option queue_options[] = {
     OPTION("name", OPTION_NAME, AT(conf_queue, name), 0, 1, NAME_LEN - 1, NULL, NULL, "Unique."),
     OPTION("strategy", OPTION_WORD, AT(conf_queue, strategy), 0, 0, 0, "\"longest_idle\"", NULL,
-           "How an agent is picked among the able ones: `longest_idle`, or `skill_then_idle` (best level "
-           "first).",
-           .words = strategies),
-    OPTION("priority", OPTION_U32, AT(conf_queue, priority), 0, 0, 100, "0", NULL, "Higher is served first."),
+           "How an agent is picked among the able ones; see above.", .words = strategies),
+    OPTION("priority", OPTION_U32, AT(conf_queue, priority), 0, 0, 100, "0", NULL,
+           "Higher is served first, in orders `priority` and `ageing`."),
+    OPTION("ageing", OPTION_U32, AT(conf_queue, ageing), 0, 0, 1000, "0", NULL,
+           "Order `ageing`: points of priority a caller gains per minute."),
+    OPTION("priority_max", OPTION_U32, AT(conf_queue, priority_max), 0, 0, 1000000, "0", NULL,
+           "Order `ageing`: it ends at this priority. 0: never."),
     OPTION("ring_ms", OPTION_U32, AT(conf_queue, ring_ms), 0, 1000, 600000, "20000", "ms",
            "How long a phone rings before the next agent is tried."),
+    OPTION("ring_max", OPTION_U32, AT(conf_queue, ring_max), 0, 0, CONF_MAX_AGENTS, "0", NULL,
+           "Strategies `ring_all` and `ring_progressively`: phones at once for one call. 0: all."),
+    OPTION("ring_step_ms", OPTION_U32, AT(conf_queue, ring_step_ms), 0, 100, 600000, "5000", "ms",
+           "Strategy `ring_progressively`: one more phone each time."),
+    OPTION("score", OPTION_GROUP, 0, 0, 0, 0, "as below", NULL, "Weights of strategy `scored`.",
+           .section = &score),
     OPTION("wrapup_ms", OPTION_U32, AT(conf_queue, wrapup_ms), 0, 0, HOUR_MS, "10000", "ms",
            "Time for notes after each call."),
+    OPTION("wrapup_max_ms", OPTION_U32, AT(conf_queue, wrapup_max_ms), 0, 0, HOUR_MS, "0", "ms",
+           "Cap over agents' own wrapup_ms. 0: none."),
+    OPTION("wrapup_mode", OPTION_WORD, AT(conf_queue, wrapup_mode), 0, 0, 0, "\"limit\"", NULL,
+           "`limit`: it ends by the agent's word or after wrapup_ms. `disposition`: not before the agent has "
+           "given one of general.dispositions.",
+           .words = wrapup_modes),
+    OPTION("wrapup_extend_ms", OPTION_U32, AT(conf_queue, wrapup_extend_ms), 0, 0, HOUR_MS, "30000", "ms",
+           "What an agent who asks for more time gets at most. 0: as much as asked for."),
+    OPTION("wrapup_extensions", OPTION_U32, AT(conf_queue, wrapup_extensions), 0, 0, 1000, "3", NULL,
+           "How often an agent may ask for it after one call."),
     OPTION("max_wait_ms", OPTION_U32, AT(conf_queue, max_wait_ms), 0, 0, DAY_MS, "0", "ms",
            "A caller who waited so long goes to `overflow`. 0: for ever."),
     OPTION("max_waiting", OPTION_U32, AT(conf_queue, max_waiting), 0, 0, 100000, "0", NULL,
@@ -259,13 +371,50 @@ static const struct conf_option queue_options[] = {
            "Prompt played once on entry."),
     OPTION("skills", OPTION_SKILLS, AT(conf_queue, skill), AT(conf_queue, skill_count), 0, 32, "[ ]", NULL,
            "Skills an agent must have, with the least level: `\"english:3\"`."),
+    OPTION("require", OPTION_REQUIRE, AT(conf_queue, require), 0, 0, 0, "\"\"", NULL,
+           "What an agent must have besides `skills`, as an expression: `\"english >= 3 and (billing or not "
+           "trainee)\"`."),
+    OPTION("steps", OPTION_LIST, AT(conf_queue, step), AT(conf_queue, step_count), 0, 16, "( )", NULL,
+           "What callers want after they have waited for some time.", .section = &steps),
+    OPTION("reserve", OPTION_LIST, AT(conf_queue, reserve), AT(conf_queue, reserve_count), 0, 8, "( )", NULL,
+           "Who helps when there is too much to do.", .section = &reserve),
     OPTION("overflow", OPTION_TARGET, AT(conf_queue, overflow), 0, 0, 0, "\"\"", NULL,
-           "Where a caller goes on timeout, when the queue is full or has no agents; empty: stay."),
+           "Where a caller goes on timeout, and who is refused or let out by one of the rules below; empty: "
+           "stay, or, when refused, hang up."),
+    OPTION("closed", OPTION_BOOL, AT(conf_queue, closed), 0, 0, 0, "false", NULL,
+           "Refuse all callers, until a supervisor opens the queue."),
     OPTION("need_agents", OPTION_BOOL, AT(conf_queue, need_agents), 0, 0, 0, "false", NULL,
            "Refuse callers while nobody is logged in."),
+    OPTION("need_unpaused", OPTION_BOOL, AT(conf_queue, need_unpaused), 0, 0, 0, "false", NULL,
+           "Refuse callers while all who are logged in are paused."),
+    OPTION("max_expected_wait_ms", OPTION_U32, AT(conf_queue, max_expected_wait_ms), 0, 0, DAY_MS, "0", "ms",
+           "Refuse callers who would have to expect a longer wait. 0: nobody."),
+    OPTION("empty_grace_ms", OPTION_U32, AT(conf_queue, empty_grace_ms), 0, 0, HOUR_MS, "10000", "ms",
+           "With need_agents: so long after the last agent has logged out those who wait are let out."),
+    OPTION("exits", OPTION_LIST, AT(conf_queue, exit), 0, 0, CONF_DIGITS, "( )", NULL,
+           "Digits that lead out of the queue.", .section = &exits),
+    OPTION("resume_ms", OPTION_U32, AT(conf_queue, resume_ms), 0, 0, DAY_MS, "0", "ms",
+           "A caller who was lost while waiting and calls again within this time gets the old place. 0: "
+           "off."),
+    OPTION("preferred", OPTION_WORD, AT(conf_queue, preferred), 0, 0, 0, "\"none\"", NULL,
+           "Who is tried first: the agent the caller `last` talked with, or the customer's `owner`.",
+           .words = preferences),
+    OPTION("preferred_wait_ms", OPTION_U32, AT(conf_queue, preferred_wait_ms), 0, 0, HOUR_MS, "20000", "ms",
+           "So long the call waits for the preferred agent alone, if that one is logged in and not paused."),
+    OPTION("expected_handle_ms", OPTION_U32, AT(conf_queue, expected_handle_ms), 0, 1000, DAY_MS, "240000",
+           "ms", "Mean time of a call and its wrap-up, till it has been learnt: for the expected wait."),
+    OPTION("expected_patience_ms", OPTION_U32, AT(conf_queue, expected_patience_ms), 0, 1000, DAY_MS,
+           "120000", "ms", "Mean time until a caller hangs up, likewise."),
 };
-static const struct conf_section queues = SECTION(queue_options, .name = "queues", .key = "name",
-                                                  .size = sizeof(struct conf_queue), .help = "Queues.");
+static const struct conf_section queues =
+    SECTION(queue_options, .name = "queues", .key = "name", .size = sizeof(struct conf_queue),
+            .help = "Queues. The strategy says which of the able idle agents gets a call: `longest_idle`; "
+                    "`skill_then_idle`, the best in the skills the queue names; `fewest_calls` or "
+                    "`least_talk` since login; `round_robin`, the next after the one tried last; `linear`, "
+                    "the first in the file (at the start of the daemon); `random`; `weighted`, at random by "
+                    "the agents' weight; `ring_all`, several at once; `ring_progressively`, one more each "
+                    "ring_step_ms; `scored`, the highest sum of `score`. Among equals the longest idle is "
+                    "taken.");
 
 static const struct conf_option agent_options[] = {
     OPTION("id", OPTION_NAME, AT(conf_agent, id), 0, 1, 31, NULL, NULL,
@@ -283,8 +432,15 @@ static const struct conf_option agent_options[] = {
            "Fixed SIP URI of the phone, which then need not register."),
     OPTION("skills", OPTION_SKILLS, AT(conf_agent, skill), AT(conf_agent, skill_count), 0, 64, "[ ]", NULL,
            "Skills with levels 1-10: `\"english:8\"`; 1 when no level is given."),
-    OPTION("queues", OPTION_QUEUES, AT(conf_agent, queue), AT(conf_agent, queue_count), 0, CONF_MAX_QUEUES,
-           "[ ]", NULL, "Queues the agent serves."),
+    OPTION(
+        "queues", OPTION_QUEUES, AT(conf_agent, queue), AT(conf_agent, queue_count), 0, CONF_MAX_QUEUES,
+        "[ ]", NULL,
+        "Queues the agent serves: `\"sales\"`, or `\"sales:2\"` for one of tier 2 to 9, who only helps when "
+        "`steps` or `reserve` of the queue say so."),
+    OPTION("weight", OPTION_U32, AT(conf_agent, weight), 0, 1, 100, "1", NULL,
+           "Share of the calls under strategy `weighted`."),
+    OPTION("wrapup_ms", OPTION_U32, AT(conf_agent, own_wrapup_ms), 0, 0, HOUR_MS, "0", "ms",
+           "The agent's own time for notes, under the queue's wrapup_max_ms. 0: the queue's wrapup_ms."),
     OPTION("wrapup_max_ms", OPTION_U32, AT(conf_agent, wrapup_max_ms), 0, 0, HOUR_MS, "none", "ms",
            "Cap over the queues' wrapup_ms."),
     OPTION("auto_login", OPTION_BOOL, AT(conf_agent, auto_login), 0, 0, 0, "false", NULL,
@@ -297,6 +453,7 @@ static const struct conf_section agents = SECTION(agent_options, .name = "agents
 
 static const struct conf_option root_options[] = {
     OPTION("general", OPTION_GROUP, 0, 0, 0, 0, "", NULL, "", .section = &general),
+    OPTION("distributor", OPTION_GROUP, 0, 0, 0, 0, "", NULL, "", .section = &distributor),
     OPTION("sip", OPTION_GROUP, 0, 0, 0, 0, "", NULL, "", .section = &sip),
     OPTION("rtp", OPTION_GROUP, 0, 0, 0, 0, "", NULL, "", .section = &rtp),
     OPTION("limits", OPTION_GROUP, 0, 0, 0, 0, "", NULL, "", .section = &limits),

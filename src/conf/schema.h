@@ -30,7 +30,8 @@ enum option_type {
     OPTION_DIGIT,     /* of a menu's choice */
     OPTION_NAMES,     /* array of tokens */
     OPTION_SKILLS,    /* array of "skill:level" */
-    OPTION_QUEUES,    /* array of queue names */
+    OPTION_QUEUES,    /* array of "queue:tier" of an agent */
+    OPTION_REQUIRE,   /* skill expression, "" = everybody */
     OPTION_GROUP,     /* { } with options of its own, stored in the same struct */
     OPTION_LIST,      /* ( ) of { } */
 };

@@ -274,7 +274,7 @@ static void read_path(struct text *t, char **where) {
 
 static void read_word(struct text *t) {
     int *at = (int *)(void *)((char *)t->entry + t->option->offset);
-    char known[200] = "";
+    char known[400] = "";
     for (int i = 0; t->option->words[i]; i++) {
         size_t length = strlen(known);
         if (!strcmp(t->option->words[i], t->value)) {
@@ -337,7 +337,9 @@ static void read_text(struct reader *reader, const struct conf_option *option, c
     else if (option->type == OPTION_NETWORK) {
         if (!strchr(t.value, '/'))
             conf_set_text(reader, where, t.value);
-    } else if (option->type != OPTION_TARGET && option->type != OPTION_RANGE && option->type != OPTION_DIGIT)
+    } else if (option->type == OPTION_REQUIRE)
+        conf_read_require(reader, setting, t.value, (void *)where);
+    else if (option->type != OPTION_TARGET && option->type != OPTION_RANGE && option->type != OPTION_DIGIT)
         conf_set_text(reader, where, t.value);
 }
 
@@ -387,9 +389,30 @@ static bool read_skill(struct reader *reader, config_setting_t *element, const c
     return true;
 }
 
-/* One text of an array into place n; false when it was refused. */
+/* "QUEUE" or "QUEUE:TIER"; 0 when it was refused. */
+static uint32_t read_queue(struct reader *reader, config_setting_t *element, const char *text,
+                           uint8_t *tier) {
+    char name[NAME_LEN + 8];
+    const char *colon = strchr(text, ':');
+    uint32_t number = 0, wanted = 1;
+    if (colon && str_to_u32(colon + 1, 1, 9, &wanted)) {
+        conf_problem(reader, element, "\"%.100s\" (expected \"QUEUE:TIER\" with a tier of 1 to 9)", text);
+        return 0;
+    }
+    *tier = (uint8_t)wanted;
+    if (str_copy(name, sizeof name, text) >= 0) {
+        if (colon)
+            name[colon - text] = 0;
+        number = conf_find_queue(reader->conf, name);
+    }
+    if (!number)
+        conf_problem(reader, element, "\"%.100s\": there is no such queue", text);
+    return number;
+}
+
+/* One text of an array into place n; false when it was refused. tier: of queues. */
 static bool read_element(struct reader *reader, const struct conf_option *option, config_setting_t *element,
-                         const char *text, void *array, uint32_t n) {
+                         const char *text, void *array, uint8_t *tier, uint32_t n) {
     if (option->type == OPTION_SKILLS) {
         struct conf_skill_level *skills = array;
         if (!read_skill(reader, element, text, &skills[n]))
@@ -403,9 +426,7 @@ static bool read_element(struct reader *reader, const struct conf_option *option
     }
     if (option->type == OPTION_QUEUES) {
         uint32_t *queues = array;
-        queues[n] = conf_find_queue(reader->conf, text);
-        if (!queues[n])
-            conf_problem(reader, element, "\"%.100s\": there is no such queue", text);
+        queues[n] = read_queue(reader, element, text, &tier[n]);
         for (uint32_t i = 0; i < n && queues[n]; i++)
             if (queues[i] == queues[n]) {
                 conf_problem(reader, element, "\"%.100s\" is given twice", text);
@@ -444,7 +465,11 @@ static void read_array(struct reader *reader, const struct conf_option *option, 
         return;
     }
     char *array = calloc((size_t)count + 1, size);
-    if (!array) {
+    uint8_t *tier = option->type == OPTION_QUEUES ? calloc((size_t)count + 1, 1) : NULL;
+    bool tiers = false;
+    if (!array || (option->type == OPTION_QUEUES && !tier)) {
+        free(array);
+        free(tier);
         reader->no_memory = true;
         return;
     }
@@ -453,12 +478,19 @@ static void read_array(struct reader *reader, const struct conf_option *option, 
         const char *text = config_setting_get_string(element);
         if (!text)
             conf_problem(reader, element, "wrong type (expected texts in quotes)");
-        else if (read_element(reader, option, element, text, array, used))
+        else if (read_element(reader, option, element, text, array, tier, used))
             used++;
     }
     conf_clear_option(option, entry);
     *(void **)(void *)((char *)entry + option->offset) = array;
     *(uint32_t *)(void *)((char *)entry + option->count_offset) = used;
+    for (uint32_t i = 0; tier && i < used; i++)
+        tiers |= tier[i] != 1;
+    if (tiers) {
+        ((struct conf_agent *)entry)->tier = tier;
+        tier = NULL;
+    }
+    free(tier);
 }
 
 void conf_read_value(struct reader *reader, const struct conf_option *option, config_setting_t *setting,
@@ -480,6 +512,7 @@ void conf_read_value(struct reader *reader, const struct conf_option *option, co
     case OPTION_QUEUES:
         read_array(reader, option, setting, entry);
         break;
+    case OPTION_REQUIRE:
     case OPTION_TEXT:
     case OPTION_NAME:
     case OPTION_PROMPT:

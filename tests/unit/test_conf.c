@@ -191,7 +191,9 @@ static void nothing_given(void **state) {
 }
 
 static const char everything[] =
-    "general = { node = 7; state_dir = \"/s\"; prompts_dir = \"/p\"; pause_reasons = [ \"tea\" ]; };\n"
+    "general = { node = 7; state_dir = \"/s\"; prompts_dir = \"/p\"; pause_reasons = [ \"tea\" ];\n"
+    "  pause_keeps_place_ms = 1; dispositions = [ \"sold\", \"no\" ]; };\n"
+    "distributor = { order = \"ageing\"; rare_skill_percent = 5; decisions = 1000; };\n"
     "sip = { listen = ( { transport = \"tcp\"; address = \"::1\"; port = 0; } ); realm = \"zażółć\";\n"
     "  public_address = \"192.0.2.9\"; register_min_s = 20; register_max_s = 40; agent_probe_ms = 0;\n"
     "  session_expires_s = 90; };\n"
@@ -222,16 +224,32 @@ static const char everything[] =
     "  max_wait_ms = 2; max_waiting = 3; service_level_ms = 4000; short_abandon_ms = 5; missed_limit = 6;\n"
     "  busy_delay_ms = 7; reject_delay_ms = 8; no_answer_delay_ms = 9; music = \"m\"; greeting = \"g\";\n"
     "  skills = [ \"german:3\", \"english\" ]; overflow = \"queue:support\"; need_agents = true; },\n"
-    "  { name = \"support\"; } );\n"
+    "  { name = \"support\"; strategy = \"scored\"; ageing = 10; priority_max = 11; ring_max = 0;\n"
+    "  ring_step_ms = 5000; score = { skill = 12; preferred = 13; idle = 14; waste = 15; idle_cap_ms = 1600; "
+    "};\n"
+    "  wrapup_max_ms = 17000; wrapup_mode = \"disposition\"; wrapup_extend_ms = 18; wrapup_extensions = 19;\n"
+    "  require = \"german > 2 or english\";\n"
+    "  steps = ( { after_ms = 20; require = \"english\"; }, { after_ms = 21; tier = 3; } );\n"
+    "  reserve = ( { tier = 3; waiting = 22; waiting_back = 0; hold_ms = 23; },\n"
+    "    { tier = 4; waiting = 9; expected_wait_ms = 24; expected_wait_back_ms = 23; slack_ms = 25; "
+    "no_agents = true; "
+    "} "
+    ");\n"
+    "  closed = true; need_unpaused = true; max_expected_wait_ms = 26; need_agents = true; empty_grace_ms = "
+    "27;\n"
+    "  exits = ( { digit = \"*\"; target = \"play:bye\"; }, { digit = \"1\"; target = \"queue:sales\"; } );\n"
+    "  resume_ms = 28; preferred = \"owner\"; preferred_wait_ms = 29; expected_handle_ms = 3000;\n"
+    "  expected_patience_ms = 3100; } );\n"
     "agents = ( { id = \"1001\"; name = \"Łucja\"; ha1 = \"0123456789ABCDEF0123456789abcdef\";\n"
-    "  skills = [ \"english:10\" ]; queues = [ \"support\", \"sales\" ]; wrapup_max_ms = 11; auto_login = "
-    "true;\n"
+    "  skills = [ \"english:10\", \"german:3\" ]; queues = [ \"support:3\", \"sales\" ]; wrapup_max_ms = "
+    "11;\n"
+    "  weight = 100; wrapup_ms = 12; auto_login = true;\n"
     "  auto_answer = true; }, { id = \"anna\"; contact = \"sip:anna@[2001:db8::1]:5070;transport=tcp\"; } "
     ");\n";
 
 static void everything_given(void **state) {
     struct conf *c = parse(everything, NULL);
-    assert_int_equal(lines, 0);
+    assert_string_equal(told, "");
     assert_int_equal(c->node, 7);
     assert_string_equal(c->pause_reason[0], "tea");
     assert_true(c->listen_count == 1 && c->listen[0].tcp && !strcmp(c->listen[0].address, "::1") &&
@@ -282,10 +300,170 @@ static void everything_given(void **state) {
     assert_true(a && a->auto_login && a->auto_answer && a->wrapup_max_ms == 11 && a->queue_count == 2);
     assert_string_equal(a->ha1, "0123456789abcdef0123456789abcdef"); /* lower case, as it is computed */
     assert_int_equal(a->queue[1], conf_find_queue(c, "sales"));
+    assert_true(a->tier[0] == 3 && a->tier[1] == 1 && a->weight == 100 && a->own_wrapup_ms == 12);
     a = conf_agent(c, conf_find_agent(c, "anna"));
-    assert_true(a && a->wrapup_max_ms == NEVER32 && !a->auto_login && !a->queue_count && !a->skill_count);
+    assert_true(a && a->wrapup_max_ms == NEVER32 && !a->auto_login && !a->queue_count && !a->skill_count &&
+                !a->tier && a->weight == 1 && !a->own_wrapup_ms);
     assert_true(!strcmp(a->password, "") && !strcmp(a->ha1, "") && !strcmp(a->name, ""));
     conf_free(c);
+}
+
+static void distributor_given(void **state) {
+    struct conf *c = parse(everything, NULL);
+    assert_true(c->order == CONF_ORDER_AGEING && c->rare_skill_percent == 5 && c->decisions == 1000);
+    assert_true(c->pause_keeps_place_ms == 1 && c->disposition_count == 2 &&
+                !strcmp(c->disposition[1], "no"));
+    const struct conf_queue *q = conf_queue(c, conf_find_queue(c, "support"));
+    assert_true(q && q->strategy == CONF_SCORED && q->ageing == 10 && q->priority_max == 11);
+    assert_true(q->score.skill == 12 && q->score.preferred == 13 && q->score.idle == 14 &&
+                q->score.waste == 15 && q->score.idle_cap_ms == 1600);
+    assert_true(q->wrapup_max_ms == 17000 && q->wrapup_mode == CONF_WRAPUP_DISPOSITION &&
+                q->wrapup_extend_ms == 18 && q->wrapup_extensions == 19);
+    assert_true(q->require.count == 3 && !strcmp(q->require.text, "german > 2 or english"));
+    assert_int_equal(q->step_count, 2);
+    assert_true(q->step[0].after_ms == 20 && q->step[0].tier == 1 && q->step[0].require.count == 1 &&
+                !strcmp(q->step[0].require.text, "english"));
+    assert_true(q->step[1].after_ms == 21 && q->step[1].tier == 3 && !q->step[1].require.count &&
+                !strcmp(q->step[1].require.text, ""));
+    assert_int_equal(q->reserve_count, 2);
+    const struct conf_reserve *r = q->reserve;
+    assert_true(r[0].tier == 3 && r[0].waiting == 22 && r[0].waiting_back == 0 && r[0].hold_ms == 23 &&
+                !r[0].expected_wait_ms && !r[0].expected_wait_back_ms && !r[0].slack_ms && !r[0].no_agents);
+    assert_true(r[1].tier == 4 && r[1].waiting == 9 && r[1].waiting_back == 4 && r[1].hold_ms == 60000 &&
+                r[1].expected_wait_ms == 24 && r[1].expected_wait_back_ms == 23 && r[1].slack_ms == 25 &&
+                r[1].no_agents);
+    assert_true(q->closed && q->need_unpaused && q->max_expected_wait_ms == 26 && q->need_agents &&
+                q->empty_grace_ms == 27 && q->resume_ms == 28 && q->preferred == CONF_PREFERRED_OWNER &&
+                q->preferred_wait_ms == 29 && q->expected_handle_ms == 3000 &&
+                q->expected_patience_ms == 3100);
+    assert_true(q->exit[10].kind == CONF_TARGET_PLAY && !strcmp(q->exit[10].prompt, "bye"));
+    assert_true(q->exit[1].kind == CONF_TARGET_QUEUE && q->exit[1].id == conf_find_queue(c, "sales"));
+    assert_int_equal(q->exit[0].kind, CONF_TARGET_NONE);
+
+    q = conf_queue(c, conf_find_queue(c, "sales")); /* with what is not given */
+    assert_true(!q->ageing && !q->priority_max && !q->ring_max && q->ring_step_ms == 5000);
+    assert_true(q->score.skill == 100 && q->score.preferred == 100 && q->score.idle == 50 &&
+                q->score.waste == 20 && q->score.idle_cap_ms == 600000);
+    assert_true(!q->wrapup_max_ms && q->wrapup_mode == CONF_WRAPUP_LIMIT && q->wrapup_extend_ms == 30000 &&
+                q->wrapup_extensions == 3);
+    assert_true(!q->require.count && !*q->require.text && !q->step_count && !q->reserve_count);
+    assert_true(!q->closed && !q->need_unpaused && !q->max_expected_wait_ms && q->empty_grace_ms == 10000 &&
+                !q->resume_ms && q->preferred == CONF_PREFERRED_NONE && q->preferred_wait_ms == 20000 &&
+                q->expected_handle_ms == 240000 && q->expected_patience_ms == 120000);
+    for (int digit = 0; digit < CONF_DIGITS; digit++)
+        assert_int_equal(q->exit[digit].kind, CONF_TARGET_NONE);
+
+    static const char *const names[CONF_STRATEGIES] = {
+        "longest_idle", "skill_then_idle", "fewest_calls", "least_talk",         "round_robin", "linear",
+        "random",       "weighted",        "ring_all",     "ring_progressively", "scored"};
+    char text[100];
+    conf_free(c);
+    for (int i = 0; i < CONF_STRATEGIES; i++) {
+        snprintf(text, sizeof text, "queues = ( { name = \"q\"; strategy = \"%s\"; } );", names[i]);
+        c = parse(text, NULL);
+        assert_int_equal(c->queue[0].strategy, i);
+        conf_free(c);
+    }
+}
+
+/* What a new configuration takes over from the old one is only names and numbers. */
+static void distributor_over_reloads(void **state) {
+    struct conf *a = parse(everything, NULL),
+                *b = parse("agents = ( { id = \"1001\"; password = \"x\"; } );", a);
+    uint32_t support = conf_find_queue(a, "support");
+    conf_free(a);
+    const struct conf_queue *q = &b->queue[support - 1];
+    assert_true(q->removed && !q->require.count && !q->step_count && !q->reserve_count &&
+                !q->exit[10].prompt);
+    assert_null(b->agent[conf_find_agent(b, "1001") - 1].tier);
+    struct conf *c = parse(everything, b);
+    conf_free(b);
+    q = conf_queue(c, support);
+    assert_true(q && q->require.count == 3 && q->step_count == 2 && q->reserve_count == 2 &&
+                q->exit[10].prompt);
+    conf_free(c);
+}
+
+static void senseless_queues_are_warned_of(void **state) {
+    static const struct {
+        const char *distributor, *queue, *agent, *warning;
+    } cases[] = {
+        {"", "ageing = 1;", "",
+         "queues[q].ageing: warning: has no effect unless distributor.order is \"ageing\""},
+        {"", "priority_max = 1;", "", "queues[q].priority_max: warning: has no effect unless"},
+        {"ageing", "priority = 5; priority_max = 4;", "",
+         "queues[q].priority_max: warning: 4 is below priority, 5"},
+        {"", "ring_max = 2;", "",
+         "queues[q].ring_max: warning: has no effect unless the strategy is ring_all or"},
+        {"", "strategy = \"ring_all\"; ring_step_ms = 4000;", "",
+         "queues[q].ring_step_ms: warning: has no effect unless the strategy is ring_progressively"},
+        {"", "score = { waste = 21; };", "",
+         "queues[q].score: warning: has no effect unless the strategy is scored"},
+        {"", "empty_grace_ms = 1;", "",
+         "queues[q].empty_grace_ms: warning: has no effect unless need_agents is true"},
+        {"", "max_wait_ms = 500; steps = ( { after_ms = 500; } );", "",
+         "queues[q].steps: warning: step 1 never begins: max_wait_ms is 500"},
+        {"", "steps = ( { after_ms = 1; tier = 2; }, { after_ms = 2; } );", "",
+         "queues[q].steps: warning: step 2 has tier 1 and so shuts out tier 2 of the step before"},
+        {"", "wrapup_ms = 2000; wrapup_max_ms = 1000;", "",
+         "queues[q].wrapup_ms: warning: 2000 is cut to wrapup_max_ms, 1000"},
+        {"", "reserve = ( { slack_ms = 20000; } );", "",
+         "queues[q].reserve: warning: slack_ms of 20000 is all of service_level_ms"},
+        {"", "preferred = \"owner\";", "",
+         "queues[q].preferred: warning: has no effect without store.database"},
+        {"", "closed = true; overflow = \"queue:r\";", "",
+         "queues[q].overflow: warning: leads back here through closed"},
+        {"", "skills = [ \"a:3\" ];", "skills = [ \"a:2\" ]; queues = [ \"q\" ];",
+         "queues[q].skills: warning: none of its agents (1) may take a call at first"},
+        {"", "require = \"b\";", "skills = [ \"a:2\" ]; queues = [ \"q\" ];",
+         "queues[q].require: warning: none of its agents"},
+        {"", "", "queues = [ \"q:2\" ];", "queues[q].skills: warning: none of its agents"},
+        {"", "steps = ( { after_ms = 1; require = \"b\"; } );", "queues = [ \"q\" ];",
+         "queues[q].steps: warning: step 1: none of its agents (1) may take a call then"},
+        {"", "reserve = ( { no_agents = true; } );", "queues = [ \"q\" ];",
+         "queues[q].reserve: warning: nobody can come in: no agent serves the queue at a tier up to 2 "
+         "(\"q:2\")"},
+        {"", "require = \"a = 0 or not b\";", "queues = [ \"q\" ];",
+         "queues[q].require: warning: column 1: \"a = 0\" is never true"},
+        /* nothing is wrong with these */
+        {"", "reserve = ( { tier = 3; no_agents = true; } );", "queues = [ \"q:2\" ];", NULL},
+        {"", "require = \"not a\"; steps = ( { after_ms = 1; require = \"\"; } );", "queues = [ \"q\" ];",
+         NULL},
+        {"ageing", "ageing = 1; priority_max = 7; empty_grace_ms = 1; need_agents = true;", "", NULL},
+        {"", "strategy = \"ring_all\"; ring_max = 3; closed = true; overflow = \"agent:1\";", "", NULL},
+    };
+    char text[1000];
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        snprintf(text, sizeof text,
+                 "skills = [ \"a\", \"b\" ]; distributor = { order = \"%s\"; };\n\n"
+                 "queues = ( { name = \"r\"; closed = true; overflow = \"queue:q\"; },\n { name = \"q\";\n "
+                 "%s } );\n"
+                 "agents = ( { id = \"1\"; password = \"x\"; %s } );",
+                 *cases[i].distributor ? cases[i].distributor : "priority", cases[i].queue, cases[i].agent);
+        struct conf *conf = parse(text, NULL);
+        if (cases[i].warning) {
+            assert_told(cases[i].warning);
+            assert_told(strstr(cases[i].warning, "skills: warning") && !strstr(cases[i].queue, "skills")
+                            ? "text:4: "
+                            : "text:5: ");
+        } else if (lines) {
+            fail_msg("%s\ntold: %s", text, told);
+        }
+        assert_true(lines <= 2); /* of two closed queues both are told */
+        conf_free(conf);
+    }
+}
+
+static void many_warnings_end_somewhere(void **state) {
+    char text[20000] = "queues = (";
+    for (int i = 0; i < 300; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s{ name = \"q%d\"; ageing = 1; }",
+                 i ? "," : "", i);
+    strcat(text, ");");
+    struct conf *conf = parse(text, NULL);
+    assert_int_equal(lines, 50);
+    assert_told("queues[q49].ageing: warning: and possibly more warnings");
+    conf_free(conf);
 }
 
 static void numbers_route_by_the_longest_match(void **state) {
@@ -403,7 +581,8 @@ static void is_shipped(const struct conf_section *section, const char *text) {
                        !strcmp(o->name, "password") || !strcmp(o->name, "ha1") ||
                        !strcmp(o->name, "contact") || !strcmp(o->name, "domain") ||
                        !strcmp(o->name, "queues") || !strcmp(o->name, "match") || !strcmp(o->name, "strip") ||
-                       !strcmp(o->name, "prepend");
+                       !strcmp(o->name, "prepend") || !strcmp(o->name, "waiting") ||
+                       !strcmp(o->name, "expected_wait_ms");
         if (excused) /* an example says more */
             *strchr(assignment, ' ') = 0;
         if (!strstr(text, assignment))
@@ -444,7 +623,7 @@ static void shipped_examples_are_good(void **state) {
                                     : line);
     }
     struct conf *conf = parse(good, NULL);
-    assert_true(conf->agent_count == 1 && conf->queue_count == 1 && conf->menu_count == 1 &&
+    assert_true(conf->agent_count == 2 && conf->queue_count == 1 && conf->menu_count == 1 &&
                 conf->trunk_count == 1 && conf->number_count == 2 && conf->user_count == 1);
     assert_int_equal(lines, 0);
     conf_free(conf);
@@ -582,8 +761,9 @@ static void reference_names_every_option(void **state) {
         FILE *out = open_memstream(&text, &size);
         conf_document(out, man);
         fclose(out);
-        static const char *const names[] = {"wrapup_max_ms",   "journal_max_bytes", "session_expires_s",
-                                            "trunks.register", "menus.choices",     "longest_idle"};
+        static const char *const names[] = {"wrapup_max_ms",   "journal_max_bytes",  "session_expires_s",
+                                            "trunks.register", "menus.choices",      "longest_idle",
+                                            "queues.reserve",  "ring_progressively", "distributor"};
         for (size_t i = 0; i < ARRAY_LEN(names); i++)
             assert_non_null(strstr(text, names[i]));
         free(text);
@@ -600,6 +780,10 @@ int main(void) {
         cmocka_unit_test(passwords_are_not_told),
         cmocka_unit_test(nothing_given),
         cmocka_unit_test(everything_given),
+        cmocka_unit_test(distributor_given),
+        cmocka_unit_test(distributor_over_reloads),
+        cmocka_unit_test(senseless_queues_are_warned_of),
+        cmocka_unit_test(many_warnings_end_somewhere),
         cmocka_unit_test(numbers_route_by_the_longest_match),
         cmocka_unit_test(ranges_make_agents),
         cmocka_unit_test(includes_and_relative_paths),
