@@ -6,15 +6,16 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* How long things are remembered, and how much the first assumption weighs; both in events. */
-static const double HANDLES = 100, GIVE_UPS = 50, RINGS = 50, PRIOR = 4;
+static const double HANDLES = 150, GIVE_UPS = 50, RINGS = 50, PRIOR = 4;
 static const double ARRIVALS_MS = 900000; /* arrivals: by time, a quarter of an hour */
 static const double RING_MS = 4000;       /* before any phone was answered */
 static const double P80 = 0.8416;         /* of the normal distribution */
 static const double GAIN = 0.01;          /* of the margin, by one error */
-static const double MARGIN_LEAST = 0.5, MARGIN_MOST = 3;
+static const double MARGIN_LEAST = 0.5, MARGIN_MOST = 3, WEIGHT_MOST = 5;
 enum { SCORES_LEAST = 50, WRONG_OFF = 35, WRONG_ON = 28, WRONG_AIM = 20 }; /* percent */
 
 /* ---- rates ---- */
@@ -51,6 +52,13 @@ static void happens(struct acd_wait_rate *rate, double remembered) {
     rate->exposure_ms *= keep;
 }
 
+static void adds(double *count, double *sum, double *squares, double x, double remembered) {
+    double keep = 1 - 1 / remembered;
+    *count = (*count + 1) * keep;
+    *sum = (*sum + x) * keep;
+    *squares = (*squares + x * x) * keep;
+}
+
 /* Nearly exp(-x), the same everywhere. */
 static double fading(double x) {
     double part = 1 + x / 16;
@@ -68,7 +76,10 @@ void acd_wait_init(struct acd_wait *wait, uint64_t now_ms, uint32_t handle_ms, u
     wait->handle = (struct acd_wait_rate){PRIOR, PRIOR * handle_ms, now_ms, 0};
     wait->patience = (struct acd_wait_rate){PRIOR, PRIOR * patience_ms, now_ms, 0};
     wait->arrival_ms = now_ms;
-    wait->ring_count = 1;
+    wait->times = PRIOR;
+    wait->time_sum = PRIOR * handle_ms;
+    wait->time_squares = 2 * wait->time_sum * handle_ms; /* as exponential times have it */
+    wait->rings = 1;
     wait->ring_sum = RING_MS;
     wait->ring_squares = 2 * RING_MS * RING_MS;
     wait->margin = 1;
@@ -94,17 +105,17 @@ void acd_wait_taken(struct acd_wait *wait, uint64_t now_ms) {
 void acd_wait_freed(struct acd_wait *wait, uint64_t now_ms, uint64_t taken_ms, enum acd_wait_freed how) {
     struct acd_wait_rate *handle = &wait->handle;
     ends(handle, now_ms);
-    if (how == ACD_WAIT_HANDLED)
+    double took = now_ms > taken_ms ? (double)(now_ms - taken_ms) : 0;
+    if (how == ACD_WAIT_HANDLED) {
         happens(handle, HANDLES);
-    else if (how == ACD_WAIT_RACE && now_ms > taken_ms)
-        handle->exposure_ms = fmax(handle->exposure_ms - (double)(now_ms - taken_ms), handle->events);
+        adds(&wait->times, &wait->time_sum, &wait->time_squares, took, HANDLES);
+    } else if (how == ACD_WAIT_RACE) {
+        handle->exposure_ms = fmax(handle->exposure_ms - took, handle->events);
+    }
 }
 
 void acd_wait_rang(struct acd_wait *wait, uint64_t ms) {
-    double keep = 1 - 1 / RINGS, x = (double)ms;
-    wait->ring_count = (wait->ring_count + 1) * keep;
-    wait->ring_sum = (wait->ring_sum + x) * keep;
-    wait->ring_squares = (wait->ring_squares + x * x) * keep;
+    adds(&wait->rings, &wait->ring_sum, &wait->ring_squares, (double)ms, RINGS);
 }
 
 double acd_wait_handle_ms(const struct acd_wait *wait, uint64_t now_ms) {
@@ -131,20 +142,50 @@ static double quantile(double mean, double sd) {
     return mean * root * root * root;
 }
 
+/* Squared coefficient of variation of the time a call takes: 1 when exponential. */
+static double variation(const struct acd_wait *wait) {
+    double mean = wait->time_sum / wait->times;
+    return mean > 0 ? fmin(3, fmax(0.05, wait->time_squares / wait->times / (mean * mean) - 1)) : 1;
+}
+
+/* The line ahead as a walk: from i calls to i - 1 in so long, on the average and squared deviation, when
+ * agents free themselves and callers give up at rate `down`, and calls that are served before come at rate
+ * `up`. */
+struct stair {
+    double mean, variance;
+};
+static struct stair step_down(double down, double up, struct stair above) {
+    double both = down + up, back = up / both, lost = above.mean;
+    double mean = (1 + up * lost) / down;
+    double variance =
+        1 / (both * both) + back * above.variance + back * (1 - back) * (lost + mean) * (lost + mean);
+    return (struct stair){mean, variance / (1 - back)};
+}
+
 struct acd_wait_guess acd_wait_guess(const struct acd_wait *wait, uint64_t now_ms, double ahead,
-                                     double agents, uint32_t idle) {
-    double ring = wait->ring_sum / wait->ring_count;
-    double ring_variance = fmax(0, wait->ring_squares / wait->ring_count - ring * ring);
-    if (agents <= 0)
+                                     const struct acd_wait_service *service, uint32_t idle) {
+    double ring = wait->ring_sum / wait->rings;
+    double ring_variance = fmax(0, wait->ring_squares / wait->rings - ring * ring);
+    if (service->agents <= 0)
         return (struct acd_wait_guess){0, 0, NEVER};
-    double sum = 0, squares = 0, steps = ahead + 1 - idle;
-    double frees = agents / acd_wait_handle_ms(wait, now_ms);
-    double gives_up = 1 / acd_wait_patience_ms(wait, now_ms);
-    double at_once = fmax(1, ceil(steps / ACD_WAIT_TERMS));
-    for (double i = 0; i < steps; i += at_once) {
-        double part = fmin(at_once, steps - i), time = 1 / (frees + (i + (part - 1) / 2) * gives_up);
-        sum += part * time;
-        squares += part * time * time;
+    double n = service->agents, frees = n / acd_wait_handle_ms(wait, now_ms), up = service->overtakes;
+    double gives_up = 1 / acd_wait_patience_ms(wait, now_ms), regular = 1 - variation(wait);
+    double steps = fmax(0, ahead + 1 - idle), size = fmax(1, ceil(steps / ACD_WAIT_TERMS));
+    double sum = 0, squares = 0, beyond = up > 0 ? 32 : 0;
+    double top = (ceil(steps / size) + beyond) * size, down = frees + top * gives_up;
+    struct stair stair = {0, 0};
+    stair.mean = 1 / fmax(down - up, 0.1 * down);
+    stair.variance = stair.mean * stair.mean;
+    for (double i = top - size; i >= 0; i -= size) {
+        double part = fmin(size, steps - i);
+        down = frees + (i + (size - 1) / 2) * gives_up;
+        stair = step_down(down, up, stair);
+        if (part <= 0)
+            continue;
+        double turn = (steps - i - (part - 1) / 2), early = fmax(0, 1 - (turn - 1) / n) / (n + 1);
+        double spread = fmax(0, 1 - (2 * turn - 1) / (n + 1)) * n * n / ((n + 1) * (n + 2));
+        sum += part * stair.mean * (1 - regular * early);
+        squares += part * stair.variance * (1 - regular * (1 - spread));
     }
     /* the rates themselves are only known so well */
     squares += sum * sum / wait->handle.events;
@@ -164,14 +205,14 @@ static double capacity(const struct acd_wait_group *group, uint32_t group_count,
     return sum;
 }
 
-double acd_wait_share(const struct acd_wait_group *group, uint32_t group_count,
-                      const struct acd_wait_demand *demand, uint32_t demand_count, uint32_t of,
-                      double *overlap) {
-    double agents = 0;
+struct acd_wait_service acd_wait_share(const struct acd_wait_group *group, uint32_t group_count,
+                                       const struct acd_wait_demand *demand, uint32_t demand_count,
+                                       uint32_t of, double *overlap) {
+    struct acd_wait_service service = {0, 0};
     for (uint32_t p = 0; p < demand_count; p++)
         overlap[p] = p == of;
     for (uint32_t g = 0; g < group_count; g++) {
-        double taken = 0, calls = demand[of].per_ms, work = calls * demand[of].handle_ms;
+        double calls = demand[of].per_ms, work = calls * demand[of].handle_ms;
         bool serves = false;
         for (uint32_t i = 0; i < group[g].queue_count; i++)
             serves |= group[g].queue[i] == of;
@@ -184,14 +225,13 @@ double acd_wait_share(const struct acd_wait_group *group, uint32_t group_count,
             double part = group[g].agents / capacity(group, group_count, p);
             overlap[p] += part;
             if (demand[p].rank == ACD_WAIT_BEFORE)
-                taken += part * demand[p].per_ms * demand[p].handle_ms;
+                service.overtakes += part * demand[p].per_ms;
             calls += part * demand[p].per_ms;
             work += part * demand[p].per_ms * demand[p].handle_ms;
         }
-        double left = fmax(group[g].agents - taken, 0.05 * group[g].agents);
-        agents += work > 0 ? left * demand[of].handle_ms * calls / work : left;
+        service.agents += group[g].agents * (work > 0 ? demand[of].handle_ms * calls / work : 1);
     }
-    return agents;
+    return service;
 }
 
 /* ---- telling, and judging oneself ---- */
@@ -220,18 +260,27 @@ uint64_t acd_wait_tell(struct acd_wait *wait, struct acd_wait_told *told, uint64
     return until > now_ms ? until - now_ms : 0;
 }
 
-static void remember(struct acd_wait *wait, bool wrong) {
-    uint64_t *word = &wait->score[wait->score_next / 64], bit = 1ull << wait->score_next % 64;
-    if (wait->scored == ACD_WAIT_SCORES)
-        wait->wrong -= (*word & bit) != 0;
-    else
+/* Right by so much more than the aim: careful in small steps. */
+static void adjust(struct acd_wait *wait, bool wrong, double weight) {
+    double step = GAIN * weight * ((wrong ? 1 : 0) - WRONG_AIM / 100.0);
+    wait->margin = fmin(MARGIN_MOST, fmax(MARGIN_LEAST, wait->margin * (1 + step)));
+}
+
+static void remember(struct acd_wait *wait, bool wrong, double weight) {
+    int8_t *score = &wait->score[wait->score_next];
+    if (wait->scored == ACD_WAIT_SCORES) {
+        wait->weight_all -= (uint32_t)abs(*score);
+        wait->weight_wrong -= *score < 0 ? (uint32_t) - *score : 0;
+    } else {
         wait->scored++;
-    *word = wrong ? *word | bit : *word & ~bit;
-    wait->wrong += wrong;
+    }
+    *score = (int8_t)(weight * 16 * (wrong ? -1 : 1));
+    wait->weight_all += (uint32_t)abs(*score);
+    wait->weight_wrong += *score < 0 ? (uint32_t) - *score : 0;
     wait->score_next = (wait->score_next + 1) % ACD_WAIT_SCORES;
-    if (wait->scored >= SCORES_LEAST && 100 * wait->wrong > WRONG_OFF * wait->scored)
+    if (wait->scored >= SCORES_LEAST && 100 * wait->weight_wrong > WRONG_OFF * wait->weight_all)
         wait->silent = true;
-    else if (100 * wait->wrong < WRONG_ON * wait->scored)
+    else if (100 * wait->weight_wrong < WRONG_ON * wait->weight_all)
         wait->silent = false;
 }
 
@@ -239,7 +288,13 @@ void acd_wait_score(struct acd_wait *wait, const struct acd_wait_told *told, uin
     if (!told->asked || (!answered && now_ms <= told->first_ms))
         return;
     bool wrong = now_ms > told->first_ms;
-    remember(wait, wrong);
-    double step = GAIN * ((wrong ? 1 : 0) - WRONG_AIM / 100.0);
-    wait->margin = fmin(MARGIN_MOST, fmax(MARGIN_LEAST, wait->margin * (1 + step)));
+    double known_after = (double)((wrong ? told->first_ms : now_ms) - told->asked_ms);
+    double weight = fmin(WEIGHT_MOST, 1 / fading(known_after / acd_wait_patience_ms(wait, now_ms)));
+    remember(wait, wrong, weight);
+    adjust(wait, wrong, weight);
+}
+
+uint32_t acd_wait_wrong(const struct acd_wait *wait) {
+    return wait->weight_all ? (wait->scored * wait->weight_wrong + wait->weight_all / 2) / wait->weight_all
+                            : 0;
 }

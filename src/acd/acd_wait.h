@@ -35,11 +35,13 @@ struct acd_wait {
     struct acd_wait_rate patience; /* callers in line; events: those who gave up */
     double arrivals;               /* forgotten by time */
     uint64_t arrival_ms;
-    double ring_count, ring_sum, ring_squares; /* from a caller's first offer to the answer */
-    double margin;                             /* learnt from own errors; the quantile is multiplied by it */
-    uint64_t score[(ACD_WAIT_SCORES + 63) / 64];
-    uint32_t scored, score_next, wrong; /* scored: of the last ACD_WAIT_SCORES, so many are known */
-    bool silent;                        /* was wrong too often: says nothing until it is better */
+    double times, time_sum, time_squares; /* of calls done with, for how much they differ */
+    double rings, ring_sum, ring_squares; /* from a caller's first offer to the answer */
+    double margin;                        /* learnt from own errors; the quantile is multiplied by it */
+    int8_t score[ACD_WAIT_SCORES];        /* weights; below 0: was wrong */
+    uint32_t scored, score_next;          /* of the last ACD_WAIT_SCORES, so many are known */
+    uint32_t weight_all, weight_wrong;
+    bool silent; /* was wrong too often: says nothing until it is better */
 };
 
 /* handle_ms, patience_ms: what to assume before anything is known, not 0. */
@@ -61,17 +63,6 @@ double acd_wait_handle_ms(const struct acd_wait *wait, uint64_t now_ms);
 double acd_wait_patience_ms(const struct acd_wait *wait, uint64_t now_ms);
 double acd_wait_per_ms(const struct acd_wait *wait, uint64_t now_ms); /* arrivals */
 
-/* ---- guessing ---- */
-struct acd_wait_guess {
-    double mean_ms, sd_ms;
-    uint64_t p80_ms; /* NEVER: nobody serves */
-};
-/* ahead: calls that will be served before, without those for whom a phone rings already; a fraction when
- * other agents may take some of them. agents: logged in and not paused (talking or in wrap-up, too), a
- * fraction when they are shared: see acd_wait_share(). idle: those who could take the call right now. */
-struct acd_wait_guess acd_wait_guess(const struct acd_wait *wait, uint64_t now_ms, double ahead,
-                                     double agents, uint32_t idle);
-
 /* ---- agents shared with other queues ---- */
 enum acd_wait_rank {
     ACD_WAIT_BESIDE, /* served in order of time with the caller's queue */
@@ -82,17 +73,32 @@ struct acd_wait_demand { /* a queue, as seen by the caller's queue */
     double per_ms, handle_ms;
     enum acd_wait_rank rank;
 };
+struct acd_wait_service {
+    double agents;    /* in agents who do nothing but this queue's calls; 0 = nobody serves */
+    double overtakes; /* calls per ms that come later and are served before */
+};
 struct acd_wait_group { /* agents who serve the same queues */
-    uint32_t agents;    /* logged in and not paused */
+    uint32_t agents;    /* logged in and not paused, nor about to be */
     uint32_t queue_count;
     const uint32_t *queue; /* indices into the demand array */
 };
-/* For callers of queue `of`: how many agents' worth of work they can count on (0 = nobody), and
- * for each queue which part of its calls is taken by agents who serve `of`, too: ahead = sum of
- * overlap[p] * (calls of p that come before). overlap has room for demand_count. O(sum of queue_count). */
-double acd_wait_share(const struct acd_wait_group *group, uint32_t group_count,
-                      const struct acd_wait_demand *demand, uint32_t demand_count, uint32_t of,
-                      double *overlap);
+/* What callers of queue `of` can count on, and for each queue which part of its calls is taken by agents who
+ * serve `of`, too: ahead = sum of overlap[p] * (calls of p that come before). overlap has room for
+ * demand_count. O(groups that serve `of` * queues each of them serves); changes when agents log in, out or
+ * pause, and slowly with the arrivals. */
+struct acd_wait_service acd_wait_share(const struct acd_wait_group *group, uint32_t group_count,
+                                       const struct acd_wait_demand *demand, uint32_t demand_count,
+                                       uint32_t of, double *overlap);
+
+/* ---- guessing ---- */
+struct acd_wait_guess {
+    double mean_ms, sd_ms;
+    uint64_t p80_ms; /* NEVER: nobody serves */
+};
+/* ahead: calls that will be served before, without those for whom a phone rings already; a fraction when
+ * other agents may take some of them. idle: agents who could take the call right now. */
+struct acd_wait_guess acd_wait_guess(const struct acd_wait *wait, uint64_t now_ms, double ahead,
+                                     const struct acd_wait_service *service, uint32_t idle);
 
 /* ---- telling, and judging oneself ---- */
 struct acd_wait_told { /* one per visit, zero-initialise */
@@ -109,7 +115,10 @@ uint64_t acd_wait_tell(struct acd_wait *wait, struct acd_wait_told *told, uint64
 /* At the visit's end: was the first thing told exceeded? Who was answered in time: right. Who is still
  * unanswered after the time: wrong. Who gave up before: unknown. */
 void acd_wait_score(struct acd_wait *wait, const struct acd_wait_told *told, uint64_t now_ms, bool answered);
-/* False when more than 35 % of the last 200 known ones were wrong, until it is under 28 %. */
+/* False when more than 35 % of the last 200 known ones were wrong, until it is under 28 %. Right ones who
+ * could have given up, and wrong ones, stand for those who did give up: each counts by one through the chance
+ * of patience that long. */
+uint32_t acd_wait_wrong(const struct acd_wait *wait); /* of `scored` */
 bool acd_wait_telling(const struct acd_wait *wait);
 
 #endif
