@@ -41,10 +41,16 @@ struct record_visit {
     uint64_t id, contact_id;
     char queue[NAME_LEN];
     uint64_t enter_us, leave_us;
+    uint64_t since_us; /* place in line: earlier than enter_us when a lost place was resumed, or a callback */
     uint32_t priority, position_in, position_out;
-    char result[24]; /* answered abandoned timeout overflow full no_agents withdrawn failed cut; "" while open
-                      */
+    uint32_t step;    /* the last one it came to, 0 = none */
+    uint32_t told_ms; /* expected wait (P80) at entry, 1 = none at all; 0 = could not be told */
+    /* answered abandoned timeout overflow full no_agents withdrawn failed closed all_paused wait_too_long
+     * left_empty exit_key callback cut; "" while open */
+    char result[24];
 };
+
+enum { WHY_LEN = 256 };
 
 /* One ringing of one agent. */
 struct record_offer {
@@ -53,6 +59,7 @@ struct record_offer {
     uint64_t reserve_us, ring_us, end_us;
     char result[24]; /* answered no_answer rejected busy unreachable caller_gone lost_race cancelled cut */
     uint32_t sip_status;
+    char why[WHY_LEN]; /* the distributor's decision, acd_decision_text(); "" for a direct call */
 };
 
 /* Customer and agent joined. */
@@ -62,6 +69,7 @@ struct record_handle {
     uint64_t start_us, end_us, wrap_end_us;
     uint32_t talk_ms, hold_ms, hold_count, wrap_ms; /* talk: without hold */
     char ended_by[12];                              /* caller, agent, system; "" while open */
+    char disposition[NAME_LEN];                     /* the last one the agent gave, "" = none */
 };
 
 /* An agent left one state: how long it was. Written when the state ends; the open one is written too. */

@@ -18,21 +18,21 @@ static const struct record_field contact[] = {
     U32(contact, sip_status), TEXT(contact, menu_path),
 };
 static const struct record_field visit[] = {
-    ID(visit, id),           ID(visit, contact_id),    TEXT(visit, queue),
-    TIME(visit, enter_us),   TIME(visit, leave_us),    U32(visit, priority),
-    U32(visit, position_in), U32(visit, position_out), TEXT(visit, result),
+    ID(visit, id),         ID(visit, contact_id), TEXT(visit, queue),      TIME(visit, enter_us),
+    TIME(visit, leave_us), U32(visit, priority),  U32(visit, position_in), U32(visit, position_out),
+    TEXT(visit, result),   TIME(visit, since_us), U32(visit, step),        U32(visit, told_ms),
 };
 static const struct record_field offer[] = {
-    ID(offer, id),       ID(offer, contact_id),   ID(offer, visit_id),
-    TEXT(offer, agent),  TIME(offer, reserve_us), TIME(offer, ring_us),
-    TIME(offer, end_us), TEXT(offer, result),     U32(offer, sip_status),
+    ID(offer, id),           ID(offer, contact_id), ID(offer, visit_id), TEXT(offer, agent),
+    TIME(offer, reserve_us), TIME(offer, ring_us),  TIME(offer, end_us), TEXT(offer, result),
+    U32(offer, sip_status),  TEXT(offer, why),
 };
 static const struct record_field handle[] = {
     ID(handle, id),         ID(handle, contact_id), ID(handle, visit_id),
     ID(handle, offer_id),   TEXT(handle, agent),    TEXT(handle, queue),
     TIME(handle, start_us), TIME(handle, end_us),   TIME(handle, wrap_end_us),
     U32(handle, talk_ms),   U32(handle, hold_ms),   U32(handle, hold_count),
-    U32(handle, wrap_ms),   TEXT(handle, ended_by),
+    U32(handle, wrap_ms),   TEXT(handle, ended_by), TEXT(handle, disposition),
 };
 static const struct record_field agent_state[] = {
     ID(agent_state, id),         TEXT(agent_state, agent),    TEXT(agent_state, presence),

@@ -307,11 +307,20 @@ static uint64_t put_call(struct rig *rig, bool end) {
     put(rig, &contact);
     contact.contact.answer_us = t + 10;
     put(rig, &contact);
-    visit.visit = (struct record_visit){id + 1, id, "sales", t + 20, 0, 1, 1, 0, ""};
+    visit.visit = (struct record_visit){.id = id + 1,
+                                        .contact_id = id,
+                                        .queue = "sales",
+                                        .enter_us = t + 20,
+                                        .since_us = t - 60000000,
+                                        .priority = 1,
+                                        .position_in = 1,
+                                        .step = 2,
+                                        .told_ms = 4000};
     put(rig, &visit);
     offer.offer =
         (struct record_offer){.id = id + 2, .contact_id = id, .visit_id = id + 1, .reserve_us = t + 30};
     snprintf(offer.offer.agent, NAME_LEN, "%llu", rig->many_agents ? (unsigned long long)id : 1001);
+    str_copy(offer.offer.why, WHY_LEN, "offer agent=1001 strategy=scored score=83.5 able=2 next=1002:80.1");
     put(rig, &offer);
     offer.offer.ring_us = t + 40;
     put(rig, &offer);
@@ -336,6 +345,7 @@ static uint64_t put_call(struct rig *rig, bool end) {
     handle.handle.hold_count = 1;
     handle.handle.wrap_ms = 2000;
     str_copy(handle.handle.ended_by, 12, "caller");
+    str_copy(handle.handle.disposition, NAME_LEN, "sold \"it\"");
     put(rig, &handle);
     agent.agent_state = (struct record_agent_state){.id = id + 4,
                                                     .presence = "ready",

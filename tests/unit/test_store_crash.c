@@ -104,7 +104,11 @@ static void test_cut_marking(void **state) {
                                       .ended_by = "caller"};
     put(rig, &h);
     struct record waiting = {.kind = RECORD_VISIT};
-    waiting.visit = (struct record_visit){rig->next_id++, open, "sales", day_us + 200000000, 0, 0, 1, 0, ""};
+    waiting.visit = (struct record_visit){.id = rig->next_id++,
+                                          .contact_id = open,
+                                          .queue = "sales",
+                                          .enter_us = day_us + 200000000,
+                                          .position_in = 1};
     put(rig, &waiting);
     struct record state_row = {.kind = RECORD_AGENT_STATE};
     state_row.agent_state = (struct record_agent_state){rig->next_id++,     "1001", "ready", "talking", "",

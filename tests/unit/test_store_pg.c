@@ -254,6 +254,133 @@ static void test_bad_databases(void **state) {
     check_calls(rig);
 }
 
+/* All of a function's lines, one below the other. */
+static const char *lines_of(const char *query) {
+    return sql("SELECT string_agg(line, E'\\n') FROM %s AS line", query);
+}
+
+static void test_explain(void **state) {
+    struct rig *rig = *state;
+    unsigned long long id = put_call(rig, true);
+    char query[80], first[200];
+    assert_true(wait_for(rig, 5000, is_applied));
+    check_calls(rig);
+    snprintf(query, sizeof query, "callfloor.explain(%llu)", id);
+    snprintf(first, sizeof first, "contact %llu of 2026-01-01: inbound from +49300 (", id);
+    const char *told = lines_of(query);
+    assert_int_equal(strncmp(told, first, strlen(first)), 0);
+    assert_string_equal(
+        strchr(told, '\n'),
+        "\n00:00:00.123  the call comes in\n"
+        "00:00:00.123  the system answers\n"
+        "00:00:00.123  enters queue sales at position 1, priority 1, with a place in line since 23:59:00.123 "
+        "(60.0 s older), expected wait 4.0 s\n"
+        "00:00:00.123  offer to agent 1001: strategy=scored score=83.5 able=2 next=1002:80.1\n"
+        "00:00:00.123  phone of 1001 rings\n"
+        "00:00:01.123  offer to 1001 ends: answered (SIP 200)\n"
+        "00:00:01.123  leaves queue sales: answered after 1.0 s, step 2\n"
+        "00:00:01.123  agent 1001 talks with the caller\n"
+        "00:00:11.123  the talk ends, by caller: talk 7.0 s, hold 3.0 s (1 times)\n"
+        "00:00:13.123  wrap-up of 1001 ends after 2.0 s, disposition sold \"it\"\n"
+        "00:00:13.123  the contact ends: handled, by caller");
+    assert_string_equal(lines_of("callfloor.explain(17)"), "contact 17 is not known here");
+}
+
+/* What happens at one instant is told in the order in which it happened: an offer's end before the next
+ * offer, the end of one visit before the next. */
+static void test_explain_at_one_instant(void **state) {
+    struct rig *rig = *state;
+    uint64_t id = rig->next_id, t = day_us;
+    struct record row = {.kind = RECORD_CONTACT, .contact = {.id = id, .start_us = t}};
+    rig->next_id += 10;
+    put(rig, &row);
+    static const struct {
+        int visit;
+        const char *queue, *result;
+    } visits[] = {{1, "one", "timeout"}, {5, "two", "closed"}, {6, "three", "left_empty"}};
+    for (size_t i = 0; i < ARRAY_LEN(visits); i++) {
+        row = (struct record){.kind = RECORD_VISIT};
+        row.visit = (struct record_visit){
+            .id = id + (uint64_t)visits[i].visit, .contact_id = id, .enter_us = t, .leave_us = t};
+        str_copy(row.visit.queue, NAME_LEN, visits[i].queue);
+        str_copy(row.visit.result, 24, visits[i].result);
+        put(rig, &row);
+    }
+    for (uint64_t offer = 2; offer < 5; offer++) {
+        row = (struct record){.kind = RECORD_OFFER};
+        row.offer = (struct record_offer){.id = id + offer,
+                                          .contact_id = id,
+                                          .visit_id = id + 1,
+                                          .reserve_us = t,
+                                          .end_us = t,
+                                          .result = "busy"};
+        snprintf(row.offer.agent, NAME_LEN, "a%llu", (unsigned long long)offer);
+        put(rig, &row);
+    }
+    assert_true(wait_for(rig, 5000, is_applied));
+    assert_string_equal(
+        sql("SELECT string_agg(substr(line, 15), E'\\n') FROM callfloor.explain(%llu) AS line "
+            "WHERE line LIKE '00:%%'",
+            (unsigned long long)id),
+        "the call comes in\n"
+        "comes to queue one\n"
+        "offer to agent a2\noffer to a2 ends: busy\n"
+        "offer to agent a3\noffer to a3 ends: busy\n"
+        "offer to agent a4\noffer to a4 ends: busy\n"
+        "leaves queue one: timeout\n"
+        "comes to queue two\nleaves queue two: closed\n"
+        "comes to queue three\nleaves queue three: left_empty");
+    assert_string_equal(
+        sql("SELECT string_agg(concat_ws(' ', queue, other_exits, refused, left_empty), ',' ORDER BY queue) "
+            "FROM callfloor.v_queue_day"),
+        "one 1 0 0,three 1 0 1,two 1 1 0");
+}
+
+/* Each end a visit can have is known to the checks, and is one of the view's other exits. */
+static void test_every_visit_result_is_counted(void **state) {
+    static const char *const results[] = {"timeout",    "full",     "no_agents",  "withdrawn",
+                                          "failed",     "closed",   "all_paused", "wait_too_long",
+                                          "left_empty", "exit_key", "callback",   "overflow",
+                                          "cut",        "answered", "abandoned"};
+    struct rig *rig = *state;
+    for (size_t i = 0; i < ARRAY_LEN(results); i++) {
+        struct record row = {.kind = RECORD_VISIT};
+        row.visit = (struct record_visit){.id = rig->next_id++,
+                                          .contact_id = i + 1,
+                                          .queue = "q",
+                                          .enter_us = day_us,
+                                          .leave_us = day_us + 10000000,
+                                          .since_us = day_us - (i < 2),
+                                          .told_ms = i == 13 ? 9000 : 11000};
+        str_copy(row.visit.result, sizeof row.visit.result, results[i]);
+        put(rig, &row);
+    }
+    assert_true(wait_for(rig, 5000, is_applied));
+    assert_int_equal(sql_int("SELECT count(*) FROM callfloor.check_records() WHERE rule IN ('known result', "
+                             "'times in order')"),
+                     0);
+    assert_string_equal(
+        sql("SELECT concat_ws(' ', offered, answered, abandoned, other_exits, refused, left_empty, "
+            "chose_otherwise, resumed, told, told_too_little) FROM callfloor.v_queue_day"),
+        "15 1 1 13 5 1 2 2 1 1");
+}
+
+/* A journal that an older daemon left: rows without the new fields. */
+static void test_old_images_still_apply(void **state) {
+    struct rig *rig = *state;
+    assert_true(wait_for(rig, 5000, is_applied));
+    sql("SELECT callfloor.put_visits(v, 0), callfloor.put_offers(v, 0), callfloor.put_handles(v, 0) FROM "
+        "(SELECT "
+        "'[{\"seq\":1,\"kind\":\"visit\",\"row\":{\"id\":\"1\",\"contact_id\":\"9\",\"enter_us\":1}},"
+        "{\"seq\":2,\"kind\":\"offer\",\"row\":{\"id\":\"2\",\"contact_id\":\"9\",\"reserve_us\":1}},"
+        "{\"seq\":3,\"kind\":\"handle\",\"row\":{\"id\":\"3\",\"contact_id\":\"9\",\"start_us\":1}}]'::jsonb "
+        "AS v) x");
+    assert_string_equal(
+        sql("SELECT concat_ws(' ', v.since_at IS NULL, v.step, v.told_ms IS NULL, '<' || o.why || '>', "
+            "'<' || h.disposition || '>') FROM callfloor.visit v, callfloor.offer o, callfloor.handle h"),
+        "t 0 t <> <>");
+}
+
 /* Each rule finds its broken row: a check that finds nothing would please everybody. */
 static void test_check_finds(void **state) {
     static const struct {
@@ -268,6 +395,7 @@ static void test_check_finds(void **state) {
         {"UPDATE callfloor.offer SET result = 'whatever'", "known result"},
         {"UPDATE callfloor.contact SET end_at = start_at - interval '1 us'", "times in order"},
         {"UPDATE callfloor.visit SET leave_at = enter_at - interval '1 us'", "times in order"},
+        {"UPDATE callfloor.visit SET since_at = enter_at + interval '1 us'", "times in order"},
         {"UPDATE callfloor.offer SET ring_at = end_at + interval '1 us'", "times in order"},
         {"UPDATE callfloor.handle SET wrap_end_at = end_at - interval '1 us'", "times in order"},
         {"UPDATE callfloor.agent_state SET end_at = start_at - interval '1 us'", "times in order"},
@@ -379,11 +507,24 @@ int main(int argc, char **argv) {
         cmocka_set_test_filter(argv[1]);
     const struct CMUnitTest tests[] = {
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_make, rig_remove)
-        RIG_TEST(test_rows_arrive),    RIG_TEST(test_migrations_twice), RIG_TEST(test_migrations_at_once),
-        RIG_TEST(test_newer_database), RIG_TEST(test_customers),        RIG_TEST(test_catching_up),
-        RIG_TEST(test_poison_row),     RIG_TEST(test_journal_behind),   RIG_TEST(test_database_behind),
-        RIG_TEST(test_reload),         RIG_TEST(test_check_finds),      RIG_TEST(test_service_levels),
-        RIG_TEST(test_two_nodes),      RIG_TEST(test_bad_databases),
+        RIG_TEST(test_rows_arrive),
+        RIG_TEST(test_migrations_twice),
+        RIG_TEST(test_migrations_at_once),
+        RIG_TEST(test_newer_database),
+        RIG_TEST(test_customers),
+        RIG_TEST(test_catching_up),
+        RIG_TEST(test_poison_row),
+        RIG_TEST(test_journal_behind),
+        RIG_TEST(test_database_behind),
+        RIG_TEST(test_reload),
+        RIG_TEST(test_check_finds),
+        RIG_TEST(test_service_levels),
+        RIG_TEST(test_two_nodes),
+        RIG_TEST(test_bad_databases),
+        RIG_TEST(test_explain),
+        RIG_TEST(test_explain_at_one_instant),
+        RIG_TEST(test_every_visit_result_is_counted),
+        RIG_TEST(test_old_images_still_apply),
     };
     return cmocka_run_group_tests(tests, server_make, server_remove);
 }
