@@ -11,7 +11,7 @@ int acd_create(struct acd **acdp, uint64_t seed) {
     struct acd *acd = acd_alloc(sizeof *acd);
     if (!acd)
         return -ENOMEM;
-    acd->seed = seed;
+    acd->rng = seed;
     *acdp = acd;
     return 0;
 }
@@ -27,6 +27,8 @@ void acd_destroy(struct acd *acd) {
     free(acd->agent);
     free(acd->queue);
     free(acd->offer_cell);
+    free(acd->change);
+    acd_decisions_free(&acd->decisions);
     acd_plan_free(&acd->plan);
     free(acd);
 }
@@ -58,6 +60,19 @@ struct acd_effect *acd_emit(struct acd *acd, enum acd_effect_type type) {
     return effect;
 }
 
+struct acd_decision *acd_decide(struct acd *acd, struct acd_call *call, enum acd_decision_kind kind) {
+    struct acd_decision *decision =
+        acd_decisions_add(&acd->decisions, call ? call->id : 0, call ? &call->last_decision : NULL);
+    decision->kind = (uint8_t)kind;
+    decision->now_ms = acd->now;
+    if (!call)
+        return decision;
+    decision->queue = call->queue->number;
+    decision->step = (uint8_t)call->step;
+    decision->tier = (uint8_t)acd_line_tier(acd_call_line(call));
+    return decision;
+}
+
 /* ---- events; each handler has room for ACD_STEP_ROOM effects ---- */
 
 /* Agent of an event that only people in the configuration can cause. */
@@ -83,8 +98,7 @@ static int on_offer_answered(struct acd *acd, const struct acd_event *event) {
     struct acd_agent *agent = acd_offer_find(acd, event->offer);
     if (!agent)
         return -ESTALE;
-    acd_offer_answered(acd, agent);
-    return 0;
+    return acd_offer_answered(acd, agent);
 }
 
 static int on_offer_failed(struct acd *acd, const struct acd_event *event) {
@@ -165,22 +179,42 @@ static int on_unpause(struct acd *acd, const struct acd_event *event) {
 
 static int on_wrap_done(struct acd *acd, const struct acd_event *event) {
     struct acd_agent *agent = acd_agent(acd, event->agent);
-    if (!agent)
-        return -EINVAL;
-    if (agent->activity != ACD_WRAPUP)
-        return -EPROTO;
-    acd_wrap_over(acd, agent);
-    return 0;
+    return agent ? acd_wrap_done(acd, agent) : -EINVAL;
 }
 
 static int on_wrap_more(struct acd *acd, const struct acd_event *event) {
     struct acd_agent *agent = acd_agent(acd, event->agent);
-    if (!agent)
+    return agent ? acd_wrap_more(acd, agent, event->ms) : -EINVAL;
+}
+
+static int on_disposition(struct acd *acd, const struct acd_event *event) {
+    struct acd_agent *agent = acd_agent(acd, event->agent);
+    return agent ? acd_disposition(acd, agent) : -EINVAL;
+}
+
+static int close_queue(struct acd *acd, const struct acd_event *event, bool closed) {
+    struct acd_queue *queue = acd_queue(acd, event->queue);
+    if (!queue || queue->removed)
         return -EINVAL;
-    if (agent->activity != ACD_WRAPUP)
-        return -EPROTO;
-    agent->wrap_to_ms += event->ms;
-    acd_agent_refresh(acd, agent);
+    queue->closed = closed;
+    return 0;
+}
+
+static int on_queue_close(struct acd *acd, const struct acd_event *event) {
+    return close_queue(acd, event, true);
+}
+
+static int on_queue_open(struct acd *acd, const struct acd_event *event) {
+    return close_queue(acd, event, false);
+}
+
+static int on_lost_place(struct acd *acd, const struct acd_event *event) {
+    struct acd_queue *queue = acd_queue(acd, event->queue);
+    if (!queue || queue->removed || !event->caller)
+        return -EINVAL;
+    acd_lose_place(acd, event->queue, event->caller,
+                   event->since_ms && event->since_ms < acd->now ? event->since_ms : acd->now,
+                   event->priority);
     return 0;
 }
 
@@ -245,6 +279,10 @@ static handler_fn *const handlers[ACD_EV_TYPES] = {
     [ACD_EV_CONFIGURE] = acd_configure,
     [ACD_EV_CALL_ENTER] = acd_call_enter,
     [ACD_EV_CALL_LEAVE] = acd_call_leave,
+    [ACD_EV_LOST_PLACE] = on_lost_place,
+    [ACD_EV_TELL] = acd_tell,
+    [ACD_EV_QUEUE_CLOSE] = on_queue_close,
+    [ACD_EV_QUEUE_OPEN] = on_queue_open,
     [ACD_EV_OFFER_RINGING] = on_offer_ringing,
     [ACD_EV_OFFER_ANSWERED] = on_offer_answered,
     [ACD_EV_OFFER_FAILED] = on_offer_failed,
@@ -257,6 +295,8 @@ static handler_fn *const handlers[ACD_EV_TYPES] = {
     [ACD_EV_UNPAUSE] = on_unpause,
     [ACD_EV_WRAP_DONE] = on_wrap_done,
     [ACD_EV_WRAP_MORE] = on_wrap_more,
+    [ACD_EV_DISPOSITION] = on_disposition,
+    [ACD_EV_SKILL] = acd_skill_change,
     [ACD_EV_REACHABLE] = on_reachable,
     [ACD_EV_UNREACHABLE] = on_unreachable,
     [ACD_EV_OTHER_BEGIN] = on_other_begin,
@@ -267,12 +307,14 @@ static handler_fn *const handlers[ACD_EV_TYPES] = {
 void acd_settle(struct acd *acd) {
     if (acd->doors_dirty && acd_doors(acd))
         return;
+    if (acd->loads_dirty && acd_loads(acd))
+        return;
     if (acd->matching_dirty)
         (void)acd_match(acd); /* without memory: the rest at the next step, acd_deadline() says now */
 }
 
 int acd_step(struct acd *acd, const struct acd_event *event, struct acd_effects *out) {
-    if ((unsigned)event->type >= ACD_EV_TYPES || !handlers[event->type])
+    if ((unsigned)event->type >= ACD_EV_TYPES)
         return -EINVAL;
     if (event->now_ms > acd->now)
         acd->now = event->now_ms;

@@ -3,6 +3,7 @@
 #include "acd/acd_int.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* NO is refused. SAME: nothing moves. REST: where an agent is who has no offer and no handle, see rest(). */
 enum { NO, SAME, REST, TO };
@@ -73,36 +74,114 @@ uint64_t acd_agent_due(const struct acd *acd, const struct acd_agent *agent) {
     return NEVER;
 }
 
+static struct acd_key agent_key(const struct acd_agent *agent, enum acd_agent_order order) {
+    struct acd_key key = {.time = agent->idle_order_ms, .id = agent->id};
+    if (order == ACD_BY_CALLS)
+        key.rank = agent->handles;
+    else if (order == ACD_BY_TALK)
+        key.rank = (int64_t)agent->talk_ms;
+    else if (order == ACD_BY_NUMBER)
+        key = (struct acd_key){.id = agent->id};
+    return key;
+}
+
+static void link_able(struct acd *acd, struct acd_agent *agent) {
+    struct acd_group *group = agent->group;
+    for (int order = 0; order < ACD_AGENT_ORDERS; order++)
+        if (acd->plan.orders >> order & 1)
+            acd_tree_add_share(&group->able[order], &agent->able[order],
+                               agent_key(agent, (enum acd_agent_order)order), agent->weight);
+    acd_bit_set(acd->plan.able_groups, group->index);
+}
+
+static void unlink_able(struct acd *acd, struct acd_agent *agent) {
+    for (int order = 0; order < ACD_AGENT_ORDERS; order++)
+        acd_tree_remove(&agent->group->able[order], &agent->able[order]);
+    if (!agent->group->able[ACD_BY_IDLE].root)
+        acd_bit_clear(acd->plan.able_groups, agent->group->index);
+}
+
 void acd_agent_refresh(struct acd *acd, struct acd_agent *agent) {
     struct acd_group *group = agent->group;
     bool able = acd_agent_able(acd, agent);
     acd_timer_agent(acd, agent);
-    if (!group || able == acd_node_linked(&agent->idle))
+    if (!group || able == acd_node_linked(&agent->able[ACD_BY_IDLE]))
         return;
     if (able) {
-        acd_tree_add(&group->idle, &agent->idle,
-                     (struct acd_key){.time = agent->idle_order_ms, .id = agent->id});
-        acd_bit_set(acd->plan.idle_groups, group->index);
+        link_able(acd, agent);
         acd_match_group(acd, group);
+        if (agent->own.root)
+            acd_agent_dirty(acd, agent);
     } else {
-        acd_tree_remove(&group->idle, &agent->idle);
-        if (!group->idle.root)
-            acd_bit_clear(acd->plan.idle_groups, group->index);
+        unlink_able(acd, agent);
     }
+}
+
+static bool is_present(const struct acd_agent *agent) {
+    return agent->group && agent->presence == ACD_READY && agent->activity != ACD_UNREACHABLE;
+}
+
+/* The group's figures, and what hangs on them. */
+static void count(struct acd *acd, struct acd_agent *agent, int by) {
+    struct acd_group *group = agent->group;
+    struct acd_plan *plan = &acd->plan;
+    bool was_in = group->logged_in != 0;
+    group->count[agent->presence][agent->activity] += (uint32_t)by;
+    if (agent->presence != ACD_LOGGED_OUT)
+        group->logged_in += (uint32_t)by;
+    acd_bit_put(plan->in_groups, group->index, group->logged_in != 0);
+    bool ready = false;
+    for (int activity = 0; activity < ACD_ACTIVITIES && !ready; activity++)
+        ready = group->count[ACD_READY][activity] != 0;
+    if (ready != acd_bit(plan->ready_groups, group->index)) {
+        acd_bit_put(plan->ready_groups, group->index, ready);
+        acd_loads_check(acd, group);
+    }
+    if (was_in != (group->logged_in != 0))
+        acd_doors_check(acd, group);
+}
+
+static void count_present(struct acd *acd, struct acd_agent *agent) {
+    bool present = is_present(agent);
+    if (present == agent->present)
+        return;
+    agent->present = present;
+    agent->group->present += present ? 1u : (uint32_t)-1;
+    acd->staff_serial++;
+    acd_loads_check(acd, agent->group);
 }
 
 void acd_agent_join_group(struct acd *acd, struct acd_agent *agent, struct acd_group *group) {
     agent->group = group;
-    agent->idle = (struct acd_node){0};
-    if (group)
-        group->count[agent->presence][agent->activity]++;
+    memset(agent->able, 0, sizeof agent->able);
+    agent->present = false;
+    if (group) {
+        count(acd, agent, 1);
+        count_present(acd, agent);
+    }
     acd_agent_refresh(acd, agent);
+}
+
+/* What begins or ends with a presence, besides itself. */
+static void change_presence(struct acd *acd, struct acd_agent *agent, enum acd_presence presence) {
+    uint32_t keeps_ms = acd->conf->pause_keeps_place_ms;
+    if (presence == ACD_READY && agent->presence != ACD_READY) {
+        agent->missed = 0; /* back by an act of one's own */
+        if (agent->presence == ACD_NOT_READY && keeps_ms && acd->now - agent->pause_ms > keeps_ms)
+            agent->idle_order_ms = acd->now;
+    }
+    if (presence == ACD_NOT_READY && agent->presence != ACD_NOT_READY)
+        agent->pause_ms = acd->now;
+    if (agent->presence == ACD_LOGGED_OUT && presence != ACD_LOGGED_OUT) {
+        agent->idle_order_ms = acd->now;
+        agent->handles = 0;
+        agent->talk_ms = 0;
+    }
 }
 
 /* The one setter. */
 static void set(struct acd *acd, struct acd_agent *agent, enum acd_presence presence, uint32_t reason,
                 enum acd_activity activity) {
-    bool logs_out = presence == ACD_LOGGED_OUT && agent->presence != ACD_LOGGED_OUT;
     if (presence == agent->presence && activity == agent->activity && reason == agent->reason) {
         acd_agent_refresh(acd, agent);
         return;
@@ -119,21 +198,20 @@ static void set(struct acd *acd, struct acd_agent *agent, enum acd_presence pres
     effect->reason = reason;
     effect->was_reason = agent->reason;
     effect->was_since_ms = agent->since_ms;
-    if (agent->group) {
-        agent->group->count[agent->presence][agent->activity]--;
-        agent->group->count[presence][activity]++;
-    }
-    if (presence == ACD_READY && agent->presence != ACD_READY)
-        agent->missed = 0; /* back by an act of one's own */
-    if (agent->presence == ACD_LOGGED_OUT)
-        agent->idle_order_ms = acd->now;
+    if (agent->group)
+        count(acd, agent, -1);
+    change_presence(acd, agent, presence);
     agent->presence = presence;
     agent->reason = reason;
     agent->activity = activity;
     agent->since_ms = acd->now;
+    if (agent->group) {
+        count(acd, agent, 1);
+        count_present(acd, agent);
+    }
     acd_agent_refresh(acd, agent);
-    if (logs_out && agent->group)
-        acd_doors_check(acd, agent->group);
+    if (agent->own.root && !is_present(agent))
+        acd_agent_dirty(acd, agent); /* nobody waits for him any more */
 }
 
 int acd_agent_move(struct acd *acd, struct acd_agent *agent, enum acd_input input) {
@@ -175,35 +253,10 @@ void acd_agent_restore(struct acd *acd, struct acd_agent *agent, const struct ac
     set(acd, agent, event->presence, event->presence == ACD_NOT_READY ? event->reason : ACD_REASON_NONE,
         agent->activity);
     agent->since_ms = since;
-    if (acd_node_linked(&agent->idle)) { /* the key changes: out and in again */
-        acd_tree_remove(&agent->group->idle, &agent->idle);
-        agent->idle_order_ms = since;
-        acd_tree_add(&agent->group->idle, &agent->idle,
-                     (struct acd_key){.time = agent->idle_order_ms, .id = agent->id});
-    }
+    agent->pause_ms = since;
     agent->idle_order_ms = since;
-}
-
-void acd_talk_over(struct acd *acd, struct acd_agent *agent) {
-    uint32_t wrapup_ms = agent->removed ? 0 : agent->queue->set.wrapup_ms;
-    if (wrapup_ms > agent->wrapup_cap_ms)
-        wrapup_ms = agent->wrapup_cap_ms;
-    acd_call_forget(acd, agent->call);
-    agent->call = NULL;
-    agent->offer = 0;
-    agent->wrap_to_ms = acd->now + wrapup_ms;
-    (void)acd_agent_move(acd, agent, ACD_IN_TALK_OVER);
-    if (!wrapup_ms)
-        acd_wrap_over(acd, agent);
-}
-
-void acd_wrap_over(struct acd *acd, struct acd_agent *agent) {
-    struct acd_effect *effect = acd_emit(acd, ACD_FX_WRAP_END);
-    effect->agent = agent->id;
-    effect->call = agent->call_id;
-    effect->queue = agent->queue->number;
-    agent->call_id = 0;
-    agent->queue = NULL;
-    agent->idle_order_ms = acd->now;
-    (void)acd_agent_move(acd, agent, ACD_IN_WRAP_OVER);
+    if (acd_node_linked(&agent->able[ACD_BY_IDLE])) { /* the key changes: out and in again */
+        unlink_able(acd, agent);
+        link_able(acd, agent);
+    }
 }

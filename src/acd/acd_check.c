@@ -78,13 +78,20 @@ static const char *check_timer(const struct acd *acd, const struct acd_agent *a)
     return NULL;
 }
 
+static bool rings_for(const struct acd_call *call, const struct acd_agent *agent) {
+    const struct acd_agent *at = call->ringing;
+    while (at && at != agent)
+        at = at->next_ringing;
+    return at != NULL;
+}
+
 static const char *check_agents(const struct acd *acd) {
     for (uint32_t i = 0; i < acd->agent_count; i++) {
         const struct acd_agent *a = acd->agent[i];
         const char *text = check_agent(a);
         if (!text)
             text = check_timer(acd, a);
-        if (!text && a->call && (a->call->agent != a || a->call->id != a->call_id))
+        if (!text && a->call && (a->call->id != a->call_id || (in_offer(a) && !rings_for(a->call, a))))
             text = broken("I3 agent %" PRIu32 " and call %" PRIu64 " do not agree", a->id, a->call_id);
         if (!text && in_talk(a) != (a->call && a->call->state == ACD_CALL_TALKING))
             text = broken("I3 agent %" PRIu32 ": %s, call otherwise", a->id, acd_activity_name(a->activity));
@@ -96,16 +103,21 @@ static const char *check_agents(const struct acd *acd) {
 
 static const char *check_call(const struct acd *acd, const struct acd_call *c) {
     bool waits = c->state != ACD_CALL_TALKING;
-    if ((c->state == ACD_CALL_WAITING) == (c->agent != NULL) || (c->agent && c->agent->call != c))
-        return broken("I3 call %" PRIu64 " and its agent do not agree", c->id);
-    if (waits != (c->place.size != 0) || (c->state == ACD_CALL_WAITING) != (c->turn.size != 0))
+    uint32_t ringing = 0;
+    for (const struct acd_agent *a = c->ringing; a; a = a->next_ringing, ringing++)
+        if (a->call != c || !in_offer(a))
+            return broken("I3 call %" PRIu64 " and agent %" PRIu32 " do not agree", c->id, a->id);
+    if (ringing != c->ringing_count || (!waits && ringing))
+        return broken("I3 call %" PRIu64 ": %" PRIu32 " phones ring, %" PRIu32 " counted", c->id, ringing,
+                      c->ringing_count);
+    if (waits != (c->place.size != 0))
         return broken("I4 call %" PRIu64 ": wrong lists for its state", c->id);
-    uint64_t due = NEVER;
-    if (c->state == ACD_CALL_WAITING && c->queue->set.max_wait_ms)
-        due = c->enter_ms + c->queue->set.max_wait_ms;
-    uint64_t set = c->timer.size ? c->timer.key.time : NEVER;
-    if (set != due || due <= acd->now)
-        return broken("I5 call %" PRIu64 ": deadline %" PRIu64 " instead of %" PRIu64, c->id, set, due);
+    uint64_t end =
+        waits && !ringing && c->queue->set.max_wait_ms ? c->enter_ms + c->queue->set.max_wait_ms : NEVER;
+    if (end != NEVER && (!c->timer.size || c->timer.key.time > end))
+        return broken("I5 call %" PRIu64 ": no deadline at %" PRIu64, c->id, end);
+    if (c->timer.size && c->timer.key.time <= acd->now)
+        return broken("I5 call %" PRIu64 ": deadline %" PRIu64 " has passed", c->id, c->timer.key.time);
     if (waits && c->queue->removed)
         return broken("I9 call %" PRIu64 " waits in a removed queue", c->id);
     return NULL;
@@ -134,13 +146,14 @@ static const char *check_order(const struct acd_queue *queue) {
         last = call;
     }
     last = NULL;
-    for (const struct acd_node *n = queue->line.turn.first; n; n = acd_tree_next(n), turns++) {
-        const struct acd_call *call = ACD_OWNER(n, const struct acd_call, turn);
-        if (last && acd_tree_rank(&last->place) >= acd_tree_rank(&call->place))
-            return broken("I4 calls %" PRIu64 " and %" PRIu64 ": turn against place", last->id, call->id);
-        last = call;
-    }
-    if (count != acd_tree_size(&queue->place) || turns != acd_tree_size(&queue->line.turn))
+    for (uint32_t step = 0; step < queue->line_count; step++, last = NULL)
+        for (const struct acd_node *n = queue->line[step].turn.first; n; n = acd_tree_next(n), turns++) {
+            const struct acd_call *call = ACD_OWNER(n, const struct acd_call, turn);
+            if (last && acd_tree_rank(&last->place) >= acd_tree_rank(&call->place))
+                return broken("I4 calls %" PRIu64 " and %" PRIu64 ": turn against place", last->id, call->id);
+            last = call;
+        }
+    if (count != acd_tree_size(&queue->place) || turns > count)
         return broken("I8 queue %" PRIu32 ": sizes do not add up", queue->number);
     return NULL;
 }
@@ -153,7 +166,7 @@ static const char *check_calls(const struct acd *acd, uint32_t *turns) {
         if (text)
             return text;
         waiting += call->state != ACD_CALL_TALKING;
-        turns[call->queue->number - 1] += call->state == ACD_CALL_WAITING;
+        turns[call->queue->number - 1] += acd_node_linked(&call->turn) && !call->only;
     }
     for (uint32_t i = 0; i < acd->queue_count; i++) {
         const char *text = check_order(acd->queue[i]);

@@ -39,8 +39,8 @@ static int grow_queues(struct acd *acd, uint32_t count) {
             return -ENOMEM;
         queue->number = acd->queue_count + 1;
         queue->removed = true;
-        queue->line.queue = queue;
-        queue->line.index = acd->queue_count;
+        queue->open_tier = 1;
+        queue->empty_ms = queue->shared_ms = NEVER;
         table[acd->queue_count] = queue;
     }
     return 0;
@@ -70,25 +70,67 @@ static bool sane(const struct conf *conf) {
            conf->skill_count <= CONF_MAX_SKILLS;
 }
 
-static void swap_queues(struct acd *acd) {
-    for (uint32_t i = 0; i < acd->queue_count; i++) {
-        struct acd_queue *queue = acd->queue[i];
-        const struct conf_queue *conf = i < acd->conf->queue_count ? &acd->conf->queue[i] : NULL;
-        queue->removed = !conf || conf->removed;
-        if (queue->removed)
-            continue;
-        queue->set = *conf;
-        queue->set.name = queue->set.music = queue->set.greeting = NULL; /* the next reload frees them */
-        queue->set.skill = NULL;
-        queue->set.overflow.prompt = NULL;
+static void swap_queue(struct acd *acd, struct acd_queue *queue) {
+    const struct acd_plan *plan = &acd->plan;
+    uint32_t i = queue->number - 1,
+             lines = i + 1 < plan->queue_count ? plan->first_line[i + 1] : plan->line_count;
+    const struct conf_queue *conf = i < acd->conf->queue_count ? &acd->conf->queue[i] : NULL;
+    bool was_removed = queue->removed, was_closed = queue->set.closed;
+    queue->removed = !conf || conf->removed;
+    queue->first_line = plan->first_line[i];
+    queue->line_count = lines - queue->first_line;
+    queue->line = &plan->line[queue->first_line];
+    for (uint32_t step = 0; step < queue->line_count; step++)
+        queue->line[step].queue = queue;
+    queue->tiers = plan->queue_tiers[i];
+    queue->staff_groups = plan->queue_bits + (size_t)i * 2 * plan->group_words;
+    queue->serve_groups = queue->staff_groups + plan->group_words;
+    queue->overlap = plan->overlaps + (size_t)i * plan->queue_count;
+    queue->shared_ms = NEVER;
+    if (!queue->removed)
+        queue->set = *conf; /* with its lists: they last as long as the configuration */
+    else
+        queue->set.step_count = queue->set.reserve_count = queue->set.skill_count = queue->set.require.count =
+            0;
+    queue->set.name = queue->set.music = queue->set.greeting = NULL;
+    if (queue->removed) {
+        queue->reserves_in = 0;
+        queue->open_tier = 1;
+        return;
     }
+    if (was_removed || was_closed != queue->set.closed)
+        queue->closed = queue->set.closed;
+    if (was_removed)
+        acd_wait_init(&queue->wait, acd->now,
+                      queue->set.expected_handle_ms ? queue->set.expected_handle_ms : 240000,
+                      queue->set.expected_patience_ms ? queue->set.expected_patience_ms : 120000);
+    queue->reserves_in &= (1u << (queue->set.reserve_count < ACD_MOST_RESERVES ? queue->set.reserve_count
+                                                                               : ACD_MOST_RESERVES)) -
+                          1;
+    queue->open_tier = 1;
+    for (uint32_t k = 0; k < queue->set.reserve_count && k < ACD_MOST_RESERVES; k++)
+        if (queue->reserves_in >> k & 1 && queue->set.reserve[k].tier > queue->open_tier)
+            queue->open_tier = queue->set.reserve[k].tier;
 }
 
-/* Places and turns by the new priorities; the bits of the new plan follow. */
-static void swap_calls(struct acd *acd) {
+static void detach_calls(struct acd *acd) {
     for (struct acd_call *call = acd->calls; call; call = call->hh.next)
-        if (call->state != ACD_CALL_TALKING)
-            acd_call_reorder(acd, call);
+        if (call->state == ACD_CALL_WAITING)
+            acd_call_detach(acd, call);
+}
+
+/* Places, steps and turns by the new rules. */
+static void attach_calls(struct acd *acd) {
+    for (struct acd_call *call = acd->calls; call; call = call->hh.next) {
+        if (call->state != ACD_CALL_WAITING)
+            continue;
+        call->capped = false;
+        call->step = 0;
+        call->step = acd_step_now(acd, call);
+        if (call->only && (call->queue->removed || !acd_preferable(call->only, call->queue)))
+            call->only = NULL;
+        acd_call_attach(acd, call);
+    }
 }
 
 static void swap_agent(struct acd *acd, struct acd_agent *agent) {
@@ -99,6 +141,11 @@ static void swap_agent(struct acd *acd, struct acd_agent *agent) {
     if (!agent->met)
         agent->since_ms = acd->now;
     agent->met = true;
+    if (!agent->removed) {
+        agent->wrapup_cap_ms = conf->wrapup_max_ms;
+        agent->own_wrapup_ms = conf->own_wrapup_ms;
+        agent->weight = conf->weight ? conf->weight : 1;
+    }
     acd_agent_join_group(acd, agent,
                          agent->removed ? NULL : &acd->plan.group[acd->plan.group_of[agent->id - 1]]);
     if (!conf || conf->removed) {
@@ -108,36 +155,48 @@ static void swap_agent(struct acd *acd, struct acd_agent *agent) {
             acd_wrap_over(acd, agent);
         return;
     }
-    agent->wrapup_cap_ms = conf->wrapup_max_ms;
     if (was_removed && conf->auto_login && agent->presence == ACD_LOGGED_OUT)
         acd_agent_want(acd, agent, ACD_READY, ACD_REASON_NONE);
 }
 
-/* Queues may be gone, or nobody left who may serve them. (All lines are matched again because all able agents
- * have joined their groups anew.) */
-static void look_at_doors(struct acd *acd) {
-    for (uint32_t line = 0; line < acd->plan.line_count; line++)
-        acd_bit_set(acd->plan.door_lines, line);
+/* Queues may be gone, or nobody left who may serve them, or load marks may have moved. (All lines are matched
+ * again because all able agents have joined their groups anew.) */
+static void look_at_all(struct acd *acd) {
+    for (uint32_t queue = 0; queue < acd->plan.queue_count; queue++) {
+        acd_bit_set(acd->plan.door_queues, queue);
+        if (!acd->queue[queue]->removed)
+            acd_load_check(acd, acd->queue[queue]);
+    }
     acd->doors_dirty = true;
 }
 
-int acd_configure(struct acd *acd, const struct acd_event *event) {
+int acd_replan(struct acd *acd, const struct conf *conf) {
     struct acd_plan plan;
+    int rc;
+    if ((rc = acd_room(acd, acd->agent_count * (size_t)ACD_STEP_ROOM)) ||
+        (rc = acd_plan_make(&plan, acd, conf, acd->queue_count)))
+        return rc;
+    detach_calls(acd);
+    acd_plan_free(&acd->plan);
+    acd->plan = plan;
+    acd->conf = conf;
+    for (uint32_t i = 0; i < acd->queue_count; i++)
+        swap_queue(acd, acd->queue[i]);
+    for (uint32_t i = 0; i < acd->agent_count; i++)
+        swap_agent(acd, acd->agent[i]);
+    attach_calls(acd);
+    look_at_all(acd);
+    return 0;
+}
+
+int acd_configure(struct acd *acd, const struct acd_event *event) {
     int rc;
     if (!sane(event->conf))
         return -EINVAL;
     if ((rc = grow_agents(acd, event->conf->agent_count)) ||
         (rc = grow_queues(acd, event->conf->queue_count)) || (rc = grow_offers(acd, acd->agent_count)) ||
-        (rc = acd_room(acd, acd->agent_count * (size_t)ACD_STEP_ROOM)) ||
-        (rc = acd_plan_make(&plan, event->conf, acd->queue_count)))
+        (rc = acd_decisions_resize(&acd->decisions,
+                                   event->conf->decisions ? event->conf->decisions : ACD_DECISIONS)))
         return rc;
-    acd_plan_free(&acd->plan);
-    acd->plan = plan;
-    acd->conf = event->conf;
-    swap_queues(acd);
-    swap_calls(acd);
-    for (uint32_t i = 0; i < acd->agent_count; i++)
-        swap_agent(acd, acd->agent[i]);
-    look_at_doors(acd);
-    return 0;
+    return acd_replan(acd, event->conf);
 }

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Deadlines: one tree for agents (ring, wrap-up, delays) and calls (longest wait). At the same millisecond
- * agents come before calls, so that a caller is not sent away while an agent becomes free; then by number. */
+ * Deadlines: one tree for agents (ring, wrap-up, delays), queues (reserve, empty room) and calls (steps,
+ * longest wait). At the same millisecond agents come first, so that a caller is not sent away while an agent
+ * becomes free; then by number. */
 #include "acd/acd_int.h"
 
 #include <errno.h>
 
-#define CALLS_AFTER_AGENTS (1ull << 63)
+#define KINDS (ACD_TIMER_CALL | ACD_TIMER_QUEUE)
 
-static void set_timer(struct acd *acd, struct acd_node *timer, uint64_t due, uint64_t id) {
+void acd_timer_set(struct acd *acd, struct acd_node *timer, uint64_t due, uint64_t id) {
     if (acd_node_linked(timer) && timer->key.time == due)
         return;
     acd_tree_remove(&acd->timers, timer);
@@ -16,14 +17,11 @@ static void set_timer(struct acd *acd, struct acd_node *timer, uint64_t due, uin
 }
 
 void acd_timer_agent(struct acd *acd, struct acd_agent *agent) {
-    set_timer(acd, &agent->timer, acd_agent_due(acd, agent), agent->id);
+    acd_timer_set(acd, &agent->timer, acd_agent_due(acd, agent), agent->id);
 }
 
-/* While a phone rings for the caller the longest wait does not end: acd_call_back() asks again. */
 void acd_timer_call(struct acd *acd, struct acd_call *call) {
-    bool runs = call->state == ACD_CALL_WAITING && call->queue->set.max_wait_ms;
-    set_timer(acd, &call->timer, runs ? call->enter_ms + call->queue->set.max_wait_ms : NEVER,
-              CALLS_AFTER_AGENTS | call->serial);
+    acd_timer_set(acd, &call->timer, acd_call_due(acd, call), ACD_TIMER_CALL | call->serial);
 }
 
 static void agent_due(struct acd *acd, struct acd_agent *agent) {
@@ -35,7 +33,7 @@ static void agent_due(struct acd *acd, struct acd_agent *agent) {
         acd_offer_fail(acd, agent, ACD_OFFER_NO_ANSWER, true);
         break;
     case ACD_WRAPUP:
-        acd_wrap_over(acd, agent);
+        acd_wrap_due(acd, agent);
         break;
     case ACD_IDLE: /* the delay is over */
         acd_agent_refresh(acd, agent);
@@ -52,7 +50,7 @@ static void agent_due(struct acd *acd, struct acd_agent *agent) {
 }
 
 static bool same_moment(const struct acd_node *a, const struct acd_key *b) {
-    return a->key.time == b->time && (a->key.id & CALLS_AFTER_AGENTS) == (b->id & CALLS_AFTER_AGENTS);
+    return a->key.time == b->time && (a->key.id & KINDS) == (b->id & KINDS);
 }
 
 /* All that is due, in order; agents who become free in the same millisecond are matched together. */
@@ -62,10 +60,15 @@ int acd_expire(struct acd *acd) {
         struct acd_key key = timer->key;
         if (acd_room(acd, ACD_STEP_ROOM))
             return -ENOMEM;
-        if (key.id & CALLS_AFTER_AGENTS)
-            acd_call_out(acd, ACD_OWNER(timer, struct acd_call, timer), ACD_VISIT_TIMEOUT);
+        int rc = 0;
+        if (key.id & ACD_TIMER_CALL)
+            rc = acd_call_on_time(acd, ACD_OWNER(timer, struct acd_call, timer));
+        else if (key.id & ACD_TIMER_QUEUE)
+            rc = acd_queue_on_time(acd, ACD_OWNER(timer, struct acd_queue, timer));
         else
             agent_due(acd, ACD_OWNER(timer, struct acd_agent, timer));
+        if (rc)
+            return rc;
         if (!acd->timers.first || !same_moment(acd->timers.first, &key))
             acd_settle(acd);
     }
@@ -73,7 +76,7 @@ int acd_expire(struct acd *acd) {
 }
 
 uint64_t acd_deadline(const struct acd *acd) {
-    if (acd->doors_dirty || acd->matching_dirty)
+    if (acd->doors_dirty || acd->loads_dirty || acd->matching_dirty)
         return acd->now; /* there was no memory to finish the last step */
     return acd->timers.first ? acd->timers.first->key.time : NEVER;
 }

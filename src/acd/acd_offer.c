@@ -33,32 +33,83 @@ static void fill(struct acd_effect *effect, const struct acd_agent *agent) {
     effect->ring_ms = agent->ring_ms;
 }
 
+/* In the order of the offers. */
+static void join_ringing(struct acd_call *call, struct acd_agent *agent) {
+    struct acd_agent **at = &call->ringing;
+    while (*at)
+        at = &(*at)->next_ringing;
+    *at = agent;
+    agent->next_ringing = NULL;
+    call->ringing_count++;
+}
+
+static void leave_ringing(struct acd_call *call, struct acd_agent *agent) {
+    struct acd_agent **at = &call->ringing;
+    while (*at != agent)
+        at = &(*at)->next_ringing;
+    *at = agent->next_ringing;
+    agent->next_ringing = NULL;
+    call->ringing_count--;
+}
+
 void acd_offer_begin(struct acd *acd, struct acd_call *call, struct acd_agent *agent) {
-    acd_line_remove(acd, call);
-    call->state = ACD_CALL_OFFERED;
-    call->agent = agent;
-    acd_timer_call(acd, call);
+    if (!call->ringing_count)
+        call->round_ms = acd->now;
+    if (!call->first_offer_ms)
+        call->first_offer_ms = acd->now;
+    acd_wait_taken(&call->queue->wait, acd->now);
+    join_ringing(call, agent);
+    acd_call_refresh(acd, call);
     agent->offer = new_number(acd, agent);
     agent->call = call;
     agent->call_id = call->id;
     agent->queue = call->queue;
+    agent->queue->last_agent = agent->id;
     agent->reserve_ms = acd->now;
     agent->ring_ms = 0;
     agent->ring_to_ms = acd->now + call->queue->set.ring_ms;
-    fill(acd_emit(acd, ACD_FX_OFFER), agent);
+    struct acd_effect *effect = acd_emit(acd, ACD_FX_OFFER);
+    fill(effect, agent);
+    effect->step = call->step;
+    effect->decision = call->last_decision;
     (void)acd_agent_move(acd, agent, ACD_IN_OFFER);
 }
 
-void acd_offer_answered(struct acd *acd, struct acd_agent *agent) {
+static void note_over(struct acd *acd, struct acd_call *call, const struct acd_agent *agent,
+                      enum acd_offer_result result) {
+    struct acd_decision *decision = acd_decide(acd, call, ACD_DID_OVER);
+    decision->agent = agent->id;
+    decision->result = (uint8_t)result;
+}
+
+/* The phones that lost the race; their agents are free at once. */
+static void stop_others(struct acd *acd, struct acd_call *call, const struct acd_agent *winner) {
+    for (struct acd_agent *other = call->ringing, *next; other; other = next) {
+        next = other->next_ringing;
+        if (other != winner)
+            (void)acd_offer_over(acd, other, ACD_OFFER_LOST_RACE, true);
+    }
+}
+
+int acd_offer_answered(struct acd *acd, struct acd_agent *agent) {
     struct acd_call *call = agent->call;
+    int rc = acd_room(acd, ACD_STEP_ROOM + 3 * (size_t)call->ringing_count);
+    if (rc)
+        return rc;
     struct acd_effect *effect = acd_emit(acd, ACD_FX_OFFER_END);
     fill(effect, agent);
     effect->offer_result = ACD_OFFER_ANSWERED;
+    note_over(acd, call, agent, ACD_OFFER_ANSWERED);
     agent->missed = 0;
-    acd_call_answered(acd, call);
+    stop_others(acd, call, agent);
+    leave_ringing(call, agent);
+    acd_call_answered(acd, call, agent);
     fill(acd_emit(acd, ACD_FX_CONNECT), agent);
+    agent->talk_since_ms = acd->now;
+    agent->disposed = false;
     (void)acd_agent_move(acd, agent, ACD_IN_ANSWER);
     agent->offer = 0;
+    return 0;
 }
 
 static uint64_t later(uint64_t a, uint64_t b) {
@@ -107,9 +158,15 @@ struct acd_call *acd_offer_over(struct acd *acd, struct acd_agent *agent, enum a
     struct acd_effect *effect = acd_emit(acd, ACD_FX_OFFER_END);
     fill(effect, agent);
     effect->offer_result = result;
-    call->agent = NULL;
-    call->state = ACD_CALL_WAITING;
-    call->avoid = agent->id;
+    note_over(acd, call, agent, result);
+    leave_ringing(call, agent);
+    if (result != ACD_OFFER_LOST_RACE)
+        call->avoid = agent->id;
+    if (call->only == agent)
+        acd_prefer_end(acd, call);
+    bool in_vain =
+        result != ACD_OFFER_LOST_RACE && result != ACD_OFFER_CALLER_GONE && result != ACD_OFFER_CANCELLED;
+    acd_wait_freed(&agent->queue->wait, acd->now, agent->reserve_ms, in_vain ? ACD_WAIT_LOST : ACD_WAIT_RACE);
     judge(acd, agent, result);
     agent->call = NULL;
     agent->call_id = 0;

@@ -23,6 +23,10 @@ int acd_agent_view(const struct acd *acd, uint32_t id, struct acd_agent_view *ou
         .offer = agent->offer,
         .deadline_ms = acd_node_linked(&agent->timer) ? agent->timer.key.time : NEVER,
         .missed = agent->missed,
+        .extensions = agent->extensions,
+        .want_disposition = agent->activity == ACD_WRAPUP && agent->wrap_to_ms == NEVER,
+        .handles = agent->handles,
+        .talk_ms = agent->talk_ms,
     };
     return 0;
 }
@@ -49,14 +53,24 @@ int acd_queue_view(const struct acd *acd, uint32_t number, struct acd_queue_view
     const struct acd_queue *queue = acd_queue(acd, number);
     if (!queue || queue->removed)
         return -EINVAL;
-    *out = (struct acd_queue_view){.waiting = acd_tree_size(&queue->place), .oldest_ms = NEVER};
-    out->offered = out->waiting - acd_tree_size(&queue->line.turn);
-    if (queue->place.first)
-        out->oldest_ms = ACD_OWNER(queue->place.first, struct acd_call, place)->enter_ms;
-    const uint64_t *admits = acd_admits(&acd->plan, queue->line.index);
+    *out = (struct acd_queue_view){.waiting = acd_tree_size(&queue->place),
+                                   .oldest_ms = NEVER,
+                                   .tier = queue->open_tier,
+                                   .closed = queue->closed,
+                                   .told = queue->wait.scored,
+                                   .told_wrong = queue->wait.wrong,
+                                   .telling = acd_wait_telling(&queue->wait)};
+    for (const struct acd_node *node = queue->place.first; node; node = acd_tree_next(node)) {
+        const struct acd_call *call = ACD_OWNER(node, struct acd_call, place);
+        out->offered += call->ringing_count != 0;
+        if (call->enter_ms < out->oldest_ms)
+            out->oldest_ms = call->enter_ms;
+    }
     for (uint32_t w = 0; w < acd->plan.group_words; w++)
-        for (uint64_t bits = admits[w]; bits; bits &= bits - 1)
+        for (uint64_t bits = queue->staff_groups[w]; bits; bits &= bits - 1)
             add_group(out, &acd->plan.group[w * 64 + (uint32_t)__builtin_ctzll(bits)]);
+    out->wait_ms =
+        acd_expected((struct acd *)(uintptr_t)acd, (struct acd_queue *)(uintptr_t)queue, NULL).p80_ms;
     return 0;
 }
 
@@ -81,6 +95,11 @@ static void each_of(const struct acd_queue *queue, each_fn *fn, void *arg) {
         tell(node, fn, arg);
 }
 
+static bool before(const struct acd *acd, const struct acd_node *a, const struct acd_node *b) {
+    return acd_call_before(acd, ACD_OWNER(a, const struct acd_call, place),
+                           ACD_OWNER(b, const struct acd_call, place));
+}
+
 /* All queues merged by the order of service. */
 static void each_of_all(const struct acd *acd, const struct acd_node **head, each_fn *fn, void *arg) {
     for (uint32_t i = 0; i < acd->queue_count; i++)
@@ -88,7 +107,7 @@ static void each_of_all(const struct acd *acd, const struct acd_node **head, eac
     for (;;) {
         uint32_t best = acd->queue_count;
         for (uint32_t i = 0; i < acd->queue_count; i++)
-            if (head[i] && (best == acd->queue_count || acd_key_before(&head[i]->key, &head[best]->key)))
+            if (head[i] && (best == acd->queue_count || before(acd, head[i], head[best])))
                 best = i;
         if (best == acd->queue_count)
             return;
@@ -111,4 +130,63 @@ void acd_each_waiting(const struct acd *acd, uint32_t number, each_fn *fn, void 
         for (uint32_t i = 0; i < acd->queue_count; i++)
             each_of(acd->queue[i], fn, arg);
     free(head);
+}
+
+/* ---- explaining ---- */
+
+static enum acd_why_not why_state(const struct acd *acd, const struct acd_agent *agent) {
+    if (agent->presence == ACD_LOGGED_OUT)
+        return ACD_WHY_LOGGED_OUT;
+    if (agent->presence == ACD_NOT_READY)
+        return ACD_WHY_PAUSED;
+    switch (agent->activity) {
+    case ACD_UNREACHABLE:
+        return ACD_WHY_UNREACHABLE;
+    case ACD_WRAPUP:
+        return ACD_WHY_WRAPUP;
+    case ACD_IDLE:
+        return agent->ready_at_ms > acd->now ? ACD_WHY_DELAY : ACD_WHY_ABLE;
+    case ACD_RESERVED:
+    case ACD_RINGING:
+    case ACD_TALKING:
+    case ACD_HOLD:
+    case ACD_BUSY_OTHER:
+    case ACD_ACTIVITIES:
+        break;
+    }
+    return ACD_WHY_BUSY;
+}
+
+enum acd_why_not acd_why_not(const struct acd *acd, uint64_t id, uint32_t number) {
+    const struct acd_call *call = acd_call(acd, id);
+    const struct acd_agent *agent = acd_agent(acd, number);
+    if (!call || call->state != ACD_CALL_WAITING || !agent || !agent->group)
+        return ACD_WHY_QUEUE;
+    const struct acd_line *line = acd_call_line(call);
+    const struct acd_group *group = agent->group;
+    uint32_t tier = group->tier[call->queue->number - 1];
+    if (agent->call == call)
+        return ACD_WHY_RINGS;
+    if (!tier)
+        return ACD_WHY_QUEUE;
+    if (acd_excludes(call, number))
+        return ACD_WHY_EXCLUDED;
+    if (call->only == agent)
+        return why_state(acd, agent);
+    if (!acd_bit(line->admits + (size_t)(call->queue->tiers - 1) * acd->plan.group_words, group->index))
+        return ACD_WHY_SKILL;
+    if (!acd_bit(acd_admits(&acd->plan, line), group->index))
+        return ACD_WHY_TIER;
+    if (call->only)
+        return ACD_WHY_PREFERRED;
+    return why_state(acd, agent);
+}
+
+uint32_t acd_explain(const struct acd *acd, uint64_t call,
+                     void (*fn)(void *arg, const struct acd_decision *decision), void *arg, bool *truncated) {
+    return acd_decisions_explain(&acd->decisions, call, fn, arg, truncated);
+}
+
+const struct acd_decision *acd_decision(const struct acd *acd, uint64_t number) {
+    return acd_decisions_get(&acd->decisions, number);
 }

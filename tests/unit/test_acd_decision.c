@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * LIBS: acd base
+ * LIBS: acd conf base
  *
  * The ring of decisions against a plain list that forgets nothing, and their lines of text. */
 #include "acd/acd_decision.h"

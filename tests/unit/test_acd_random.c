@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * LIBS: acd base
+ * LIBS: acd conf base
  * The distributor under thousands of seeded runs of random events: sensible ones, stale and duplicate ones,
  * nonsense, phones that come and go, reloads in mid-ring, time that jumps, memory that fails. After each
  * event the invariants (acd_check) and the books (acd_audit.h) must be right. A failure names its seed; run

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * LIBS: acd base
+ * LIBS: acd conf base
  * Plays the scenarios of acd_scenarios.txt (explained there), each a test of its own. */
 #include "acd_script.h"
 
