@@ -70,8 +70,8 @@ struct acd_queue {
     uint64_t empty_ms;   /* since when nobody is logged in; NEVER = somebody is */
     uint32_t last_agent; /* offered: round robin */
     struct acd_wait wait;
-    double staff;    /* agents at work here, those shared with other queues in part */
-    double *overlap; /* by queue number - 1: part of its calls that they take, too */
+    struct acd_wait_service service; /* what its callers can count on */
+    double *overlap;                 /* by queue number - 1: part of its calls that they take, too */
     uint64_t shared_ms,
         shared_serial;      /* when staff and overlap were reckoned; shared_serial: see acd.staff_serial */
     uint64_t *staff_groups; /* bits: groups that may take calls of some step at some tier */

@@ -37,8 +37,8 @@ static void share(struct acd *acd, struct acd_queue *queue) {
                 plan->share_group[count++] = (struct acd_wait_group){
                     .agents = group->present, .queue_count = group->queue_count, .queue = group->queue};
         }
-    queue->staff = acd_wait_share(plan->share_group, count, plan->demand, plan->queue_count,
-                                  queue->number - 1, queue->overlap);
+    queue->service = acd_wait_share(plan->share_group, count, plan->demand, plan->queue_count,
+                                    queue->number - 1, queue->overlap);
     queue->shared_ms = acd->now;
     queue->shared_serial = acd->staff_serial;
 }
@@ -74,7 +74,7 @@ static double ahead(const struct acd *acd, const struct acd_queue *queue, const 
 struct acd_wait_guess acd_expected(struct acd *acd, struct acd_queue *queue, const struct acd_call *call) {
     const struct acd_call would = {.queue = queue};
     refresh_share(acd, queue);
-    return acd_wait_guess(&queue->wait, acd->now, ahead(acd, queue, call), queue->staff,
+    return acd_wait_guess(&queue->wait, acd->now, ahead(acd, queue, call), &queue->service,
                           acd_candidates(acd, call ? call : &would));
 }
 

@@ -58,7 +58,7 @@ int acd_queue_view(const struct acd *acd, uint32_t number, struct acd_queue_view
                                    .tier = queue->open_tier,
                                    .closed = queue->closed,
                                    .told = queue->wait.scored,
-                                   .told_wrong = queue->wait.wrong,
+                                   .told_wrong = acd_wait_wrong(&queue->wait),
                                    .telling = acd_wait_telling(&queue->wait)};
     for (const struct acd_node *node = queue->place.first; node; node = acd_tree_next(node)) {
         const struct acd_call *call = ACD_OWNER(node, struct acd_call, place);
