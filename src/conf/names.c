@@ -209,6 +209,9 @@ static void number_skills(struct reader *reader, config_setting_t *root) {
         }
         if (element)
             reader->skill_live[number - 1] = true;
+        if (element && (!strcmp(name, "and") || !strcmp(name, "or") || !strcmp(name, "not")))
+            conf_warning(reader, element, "\"%s\" cannot be named in an expression, where it is a word",
+                         name);
     }
     if (conf->skill_count > CONF_MAX_SKILLS)
         conf_problem(reader, setting,

@@ -84,7 +84,7 @@ static const char *put_file(const char *name, const char *text, mode_t mode) {
 static void broken_files(void **state) {
     glob_t found;
     assert_int_equal(glob("tests/conf-bad/*.conf", 0, NULL, &found), 0);
-    assert_true(found.gl_pathc >= 60);
+    assert_true(found.gl_pathc >= 97);
     for (size_t i = 0; i < found.gl_pathc; i++) {
         struct conf *conf = NULL;
         char expected[400] = "";
@@ -454,6 +454,16 @@ static void senseless_queues_are_warned_of(void **state) {
     }
 }
 
+static void skills_named_like_words_are_warned_of(void **state) {
+    struct conf *conf =
+        parse("skills = [ \"a\", \"not\" ]; queues = ( { name = \"q\"; skills = [ \"not:2\" ]; } );", NULL);
+    assert_told("text:1: skills: warning: \"not\" cannot be named in an expression, where it is a word");
+    assert_int_equal(lines, 1);
+    conf_free(conf);
+    refuse("skills = [ \"a\", \"not\" ]; queues = ( { name = \"q\"; require = \"a and not\"; } );",
+           "column 10: the expression ends");
+}
+
 static void many_warnings_end_somewhere(void **state) {
     char text[20000] = "queues = (";
     for (int i = 0; i < 300; i++)
@@ -783,6 +793,7 @@ int main(void) {
         cmocka_unit_test(distributor_given),
         cmocka_unit_test(distributor_over_reloads),
         cmocka_unit_test(senseless_queues_are_warned_of),
+        cmocka_unit_test(skills_named_like_words_are_warned_of),
         cmocka_unit_test(many_warnings_end_somewhere),
         cmocka_unit_test(numbers_route_by_the_longest_match),
         cmocka_unit_test(ranges_make_agents),
