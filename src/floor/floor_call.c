@@ -133,8 +133,7 @@ static void enter(struct floor *f, struct call *call, uint32_t queue_id) {
     call->visit = (struct record_visit){.id = floor_new_id(f), .contact_id = call->id};
     str_copy(call->visit.queue, sizeof call->visit.queue, queue ? queue->name : "");
     call->visit.priority = queue ? queue->priority : 0;
-    call->visit.enter_us = floor_call_time(f, call);
-    floor_put_visit(f, call);
+    call->visit.enter_us = floor_call_time(f, call); /* the row is put when the distributor has the caller */
     stats_enter(f->stats, queue_id);
     if (queue) {
         const char *name[2] = {queue->greeting, queue->music};

@@ -49,8 +49,8 @@ static int ring_phone(struct floor *f, struct call *call, uint32_t agent, const 
     return 0;
 }
 
-/* Rings every phone of the agent that can be reached; how many. */
-static uint32_t ring_phones(struct floor *f, struct call *call, uint32_t agent) {
+/* Rings every phone of the agent that can be reached; how many. decision: the distributor's, 0 = none. */
+static uint32_t ring_phones(struct floor *f, struct call *call, uint32_t agent, uint64_t decision) {
     struct desk *desk = floor_desk(f, agent);
     struct ua_binding binding[FLOOR_MAX_PHONES];
     uint32_t count = f->ua.bindings(f->ua.ctx, agent, binding, FLOOR_MAX_PHONES);
@@ -69,6 +69,7 @@ static uint32_t ring_phones(struct floor *f, struct call *call, uint32_t agent) 
                                             .visit_id = call->visit.id,
                                             .reserve_us = desk_time(f, desk)};
     str_copy(desk->offer_row.agent, sizeof desk->offer_row.agent, f->conf->agent[agent - 1].id);
+    floor_offer_why(f, desk, decision);
     floor_put_offer(f, desk);
     return desk->phone_count;
 }
@@ -259,7 +260,7 @@ int floor_ring_direct(struct floor *f, struct call *call, uint32_t agent) {
     (void)floor_acd_step(f, &(struct acd_event){.type = ACD_EV_OTHER_BEGIN, .agent = agent});
     desk->direct = call; /* again: what fell due within the step may have been offered and taken back */
     call->agent = agent;
-    if (ring_phones(f, call, agent))
+    if (ring_phones(f, call, agent, 0))
         return 0;
     close_offer(f, desk, ACD_OFFER_UNREACHABLE);
     desk->offer_row.id = 0;
@@ -313,7 +314,7 @@ static void offer(struct floor *f, const struct acd_effect *fx) {
     desk->direct = NULL;
     desk->offer_row.id = 0;
     desk->phone_count = 0;
-    if (!call || !ring_phones(f, call, fx->agent)) {
+    if (!call || !ring_phones(f, call, fx->agent, fx->decision)) {
         floor_post_acd(f, &(struct acd_event){.type = ACD_EV_OFFER_FAILED,
                                               .offer = fx->offer,
                                               .offer_result = ACD_OFFER_UNREACHABLE});
@@ -352,6 +353,7 @@ static void visit_end(struct floor *f, const struct acd_effect *fx) {
     call->visit.leave_us = floor_call_time(f, call);
     call->visit.position_in = fx->position_in;
     call->visit.position_out = fx->position_out;
+    floor_visit_place(call, fx);
     str_copy(call->visit.result, sizeof call->visit.result, acd_visit_result_name(fx->visit_result));
     floor_put_visit(f, call);
     stats_visit_end(f->stats, f->conf, fx->queue, fx->visit_result, floor_now_ms(f) - fx->enter_ms);
@@ -441,7 +443,11 @@ void floor_effect(struct floor *f, const struct acd_effect *fx) {
         wrap_end(f, fx);
         break;
     case ACD_FX_ENTERED:
+        floor_visit_entered(f, fx);
+        break;
     case ACD_FX_STEP:
+        floor_visit_step(f, fx);
+        break;
     case ACD_FX_RESERVE:
     case ACD_FX_TOLD:
     case ACD_FX_TYPES:

@@ -15,7 +15,44 @@ void floor_put_contact(struct floor *f, const struct call *call) {
 }
 
 void floor_put_visit(struct floor *f, const struct call *call) {
-    put(f, &(struct record){.kind = RECORD_VISIT, .visit = call->visit});
+    struct record row = {.kind = RECORD_VISIT, .visit = call->visit};
+    if (!row.visit.since_us) /* the distributor would not take it */
+        row.visit.since_us = row.visit.enter_us;
+    put(f, &row);
+}
+
+/* The distributor's milliseconds, on the clock of the call's records. */
+void floor_visit_place(struct call *call, const struct acd_effect *fx) {
+    uint64_t older_ms = fx->since_ms < fx->enter_ms ? fx->enter_ms - fx->since_ms : 0;
+    call->visit.since_us = call->visit.enter_us - older_ms * 1000;
+    call->visit.step = fx->step;
+}
+
+void floor_visit_entered(struct floor *f, const struct acd_effect *fx) {
+    struct call *call = floor_call(f, fx->call);
+    if (!call)
+        return;
+    floor_visit_place(call, fx);
+    call->visit.position_in = fx->position_in;
+    if (fx->wait_ms != NEVER) /* 0 is "not told" in a row */
+        call->visit.told_ms = fx->wait_ms < 1           ? 1
+                              : fx->wait_ms < INT32_MAX ? (uint32_t)fx->wait_ms
+                                                        : INT32_MAX;
+    floor_put_visit(f, call);
+}
+
+void floor_visit_step(struct floor *f, const struct acd_effect *fx) {
+    struct call *call = floor_call(f, fx->call);
+    if (!call)
+        return;
+    call->visit.step = fx->step;
+    floor_put_visit(f, call);
+}
+
+void floor_offer_why(const struct floor *f, struct desk *desk, uint64_t number) {
+    const struct acd_decision *decision = number ? acd_decision(f->acd, number) : NULL;
+    if (decision)
+        acd_decision_text(f->conf, decision, desk->offer_row.why, sizeof desk->offer_row.why);
 }
 
 void floor_put_offer(struct floor *f, const struct desk *desk) {

@@ -180,6 +180,10 @@ void floor_put_visit(struct floor *f, const struct call *call);
 void floor_put_offer(struct floor *f, const struct desk *desk);
 void floor_put_handle(struct floor *f, const struct desk *desk);
 void floor_agent_state(struct floor *f, const struct acd_effect *fx);
+void floor_visit_place(struct call *call, const struct acd_effect *fx); /* since_us, step */
+void floor_visit_entered(struct floor *f, const struct acd_effect *fx);
+void floor_visit_step(struct floor *f, const struct acd_effect *fx);
+void floor_offer_why(const struct floor *f, struct desk *desk, uint64_t decision);
 
 /* floor_agent.c: what an agent or supervisor commands */
 /* Carries out the star code `called` for the agent. 0; -ENOENT: no such code; others: refused. */
