@@ -16,6 +16,8 @@ static const double RING_MS = 4000;       /* before any phone was answered */
 static const double P80 = 0.8416;         /* of the normal distribution */
 static const double GAIN = 0.01;          /* of the margin, by one error */
 static const double MARGIN_LEAST = 0.5, MARGIN_MOST = 3, WEIGHT_MOST = 5;
+static const double MOST_MS = 86400000; /* of a guess: a day */
+enum { OVERTAKERS = 32 };               /* so many more are looked at than are in line */
 enum { SCORES_LEAST = 50, WRONG_OFF = 35, WRONG_ON = 28, WRONG_AIM = 20 }; /* percent */
 
 /* ---- rates ---- */
@@ -26,7 +28,7 @@ static double exposure(const struct acd_wait_rate *rate, uint64_t now_ms) {
 }
 
 static double mean_ms(const struct acd_wait_rate *rate, uint64_t now_ms) {
-    return exposure(rate, now_ms) / rate->events;
+    return fmax(1, exposure(rate, now_ms) / rate->events);
 }
 
 static void run_to(struct acd_wait_rate *rate, uint64_t now_ms) {
@@ -162,57 +164,68 @@ static struct stair step_down(double down, double up, struct stair above) {
     return (struct stair){mean, variance / (1 - back)};
 }
 
-struct acd_wait_guess acd_wait_guess(const struct acd_wait *wait, uint64_t now_ms, double ahead,
-                                     const struct acd_wait_service *service, uint32_t idle) {
-    double ring = wait->ring_sum / wait->rings;
-    double ring_variance = fmax(0, wait->ring_squares / wait->rings - ring * ring);
-    if (service->agents <= 0)
-        return (struct acd_wait_guess){0, 0, NEVER};
+/* The wait until so many steps down are done, the last one (fraction allowed) into an agent's hands. */
+static struct stair walk(const struct acd_wait *wait, uint64_t now_ms, double steps,
+                         const struct acd_wait_service *service) {
     double n = service->agents, frees = n / acd_wait_handle_ms(wait, now_ms), up = service->overtakes;
     double gives_up = 1 / acd_wait_patience_ms(wait, now_ms), regular = 1 - variation(wait);
-    double steps = fmax(0, ahead + 1 - idle), size = fmax(1, ceil(steps / ACD_WAIT_TERMS));
-    double sum = 0, squares = 0, beyond = up > 0 ? 32 : 0;
+    double size = fmax(1, ceil(steps / ACD_WAIT_TERMS)), beyond = up > 0 ? OVERTAKERS : 0;
     double top = (ceil(steps / size) + beyond) * size, down = frees + top * gives_up;
-    struct stair stair = {0, 0};
-    stair.mean = 1 / fmax(down - up, 0.1 * down);
+    struct stair sum = {0, 0}, stair = {1 / fmax(down - up, 0.1 * down), 0};
     stair.variance = stair.mean * stair.mean;
     for (double i = top - size; i >= 0; i -= size) {
         double part = fmin(size, steps - i);
-        down = frees + (i + (size - 1) / 2) * gives_up;
-        stair = step_down(down, up, stair);
+        stair = step_down(frees + (i + (size - 1) / 2) * gives_up, up, stair);
         if (part <= 0)
             continue;
-        double turn = (steps - i - (part - 1) / 2), early = fmax(0, 1 - (turn - 1) / n) / (n + 1);
-        double spread = fmax(0, 1 - (2 * turn - 1) / (n + 1)) * n * n / ((n + 1) * (n + 2));
-        sum += part * stair.mean * (1 - regular * early);
-        squares += part * stair.variance * (1 - regular * (1 - spread));
+        /* Calls of much the same length end one after the other, not in heaps: sooner, and surer. Between
+         * what is true of exponential times and of equal ones that began at random. */
+        double turn = steps - i - (part - 1) / 2, sooner = fmax(0, 1 - (turn - 1) / n) / (n + 1);
+        double surer = 1 - fmax(0, 1 - (2 * turn - 1) / (n + 1)) * n * n / ((n + 1) * (n + 2));
+        sum.mean += part * stair.mean * (1 - regular * sooner);
+        sum.variance += part * stair.variance * (1 - regular * surer);
     }
-    /* the rates themselves are only known so well */
-    squares += sum * sum / wait->handle.events;
-    double mean = sum + ring, sd = sqrt(squares + ring_variance);
-    return (struct acd_wait_guess){mean, sd, (uint64_t)(wait->margin * quantile(mean, sd))};
+    return sum;
+}
+
+struct acd_wait_guess acd_wait_guess(const struct acd_wait *wait, uint64_t now_ms, double ahead,
+                                     const struct acd_wait_service *service, uint32_t idle) {
+    double steps = ahead + 1 - idle, ring = wait->ring_sum / wait->rings;
+    double ring_variance = fmax(0, wait->ring_squares / wait->rings - ring * ring);
+    struct stair sum = {0, 0};
+    if (service->agents <= 0)
+        return (struct acd_wait_guess){0, 0, NEVER};
+    if (steps > 0)
+        sum = walk(wait, now_ms, steps, service);
+    /* the rate itself is only known so well */
+    sum.variance += sum.mean * sum.mean / wait->handle.events;
+    double mean = sum.mean + ring, sd = sqrt(sum.variance + ring_variance);
+    double p80 = wait->margin * quantile(mean, sd);
+    return (struct acd_wait_guess){fmin(mean, MOST_MS), fmin(sd, MOST_MS), (uint64_t)fmin(p80, MOST_MS)};
 }
 
 /* ---- agents shared with other queues ---- */
 
-/* Agents of the groups that serve a queue. */
-static double capacity(const struct acd_wait_group *group, uint32_t group_count, uint32_t queue) {
-    double sum = 0;
-    for (uint32_t g = 0; g < group_count; g++)
-        for (uint32_t i = 0; i < group[g].queue_count; i++)
-            if (group[g].queue[i] == queue)
-                sum += group[g].agents;
-    return sum;
+/* Which part of a queue's calls a group takes. By its agents alone: to look at how busy the groups are, too,
+ * was tried and did not make guesses better. */
+static double part_of(const struct acd_wait_group *group, const struct acd_wait_demand *demand) {
+    return demand->agents > 0 ? group->agents / demand->agents : 0;
 }
 
 struct acd_wait_service acd_wait_share(const struct acd_wait_group *group, uint32_t group_count,
-                                       const struct acd_wait_demand *demand, uint32_t demand_count,
-                                       uint32_t of, double *overlap) {
+                                       struct acd_wait_demand *demand, uint32_t demand_count, uint32_t of,
+                                       double *overlap) {
     struct acd_wait_service service = {0, 0};
-    for (uint32_t p = 0; p < demand_count; p++)
+    for (uint32_t p = 0; p < demand_count; p++) {
         overlap[p] = p == of;
+        demand[p].agents = 0;
+    }
+    for (uint32_t g = 0; g < group_count; g++)
+        for (uint32_t i = 0; i < group[g].queue_count; i++)
+            demand[group[g].queue[i]].agents += group[g].agents;
     for (uint32_t g = 0; g < group_count; g++) {
-        double calls = demand[of].per_ms, work = calls * demand[of].handle_ms;
+        double part = part_of(&group[g], &demand[of]), calls = part * demand[of].per_ms;
+        double work = calls * demand[of].handle_ms;
         bool serves = false;
         for (uint32_t i = 0; i < group[g].queue_count; i++)
             serves |= group[g].queue[i] == of;
@@ -222,7 +235,7 @@ struct acd_wait_service acd_wait_share(const struct acd_wait_group *group, uint3
             uint32_t p = group[g].queue[i];
             if (p == of || demand[p].rank == ACD_WAIT_BEHIND)
                 continue;
-            double part = group[g].agents / capacity(group, group_count, p);
+            part = part_of(&group[g], &demand[p]);
             overlap[p] += part;
             if (demand[p].rank == ACD_WAIT_BEFORE)
                 service.overtakes += part * demand[p].per_ms;
@@ -242,8 +255,10 @@ bool acd_wait_telling(const struct acd_wait *wait) {
 
 uint64_t acd_wait_tell(struct acd_wait *wait, struct acd_wait_told *told, uint64_t now_ms,
                        const struct acd_wait_guess *guess, uint32_t staff) {
-    if (guess->p80_ms == NEVER)
+    if (guess->p80_ms == NEVER) {
+        told->said = false; /* what was said before can no longer bind */
         return NEVER;
+    }
     uint64_t until = now_ms + guess->p80_ms;
     if (!told->asked) {
         told->asked = true;

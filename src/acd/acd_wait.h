@@ -72,6 +72,7 @@ enum acd_wait_rank {
 struct acd_wait_demand { /* a queue, as seen by the caller's queue */
     double per_ms, handle_ms;
     enum acd_wait_rank rank;
+    double agents; /* filled in: those who serve it */
 };
 struct acd_wait_service {
     double agents;    /* in agents who do nothing but this queue's calls; 0 = nobody serves */
@@ -84,11 +85,11 @@ struct acd_wait_group { /* agents who serve the same queues */
 };
 /* What callers of queue `of` can count on, and for each queue which part of its calls is taken by agents who
  * serve `of`, too: ahead = sum of overlap[p] * (calls of p that come before). overlap has room for
- * demand_count. O(groups that serve `of` * queues each of them serves); changes when agents log in, out or
+ * demand_count. O(groups * queues each of them serves); changes when agents log in, out or
  * pause, and slowly with the arrivals. */
 struct acd_wait_service acd_wait_share(const struct acd_wait_group *group, uint32_t group_count,
-                                       const struct acd_wait_demand *demand, uint32_t demand_count,
-                                       uint32_t of, double *overlap);
+                                       struct acd_wait_demand *demand, uint32_t demand_count, uint32_t of,
+                                       double *overlap);
 
 /* ---- guessing ---- */
 struct acd_wait_guess {
