@@ -382,8 +382,8 @@ int acd_match(struct acd *acd);
 
 /* acd_pick.c */
 bool acd_excludes(const struct acd_call *call, uint32_t agent);
-/* Able agents who may get the call, exclusions apart. */
-uint32_t acd_candidates(const struct acd *acd, const struct acd_call *call);
+/* Able agents who may get the call, exclusions apart; counted up to `most`. */
+uint32_t acd_candidates(const struct acd *acd, const struct acd_call *call, uint32_t most);
 /* Calls of the queue before that key which want a phone (more). */
 uint32_t acd_wanting_before(const struct acd_queue *queue, const struct acd_key *key);
 /* Is there an able agent who may get the call? */

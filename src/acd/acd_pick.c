@@ -124,8 +124,8 @@ struct choice {
     const struct acd_call *call;
     const struct strategy *strategy;
     struct candidate best[SHOWN];
-    uint32_t count;
-    bool avoid; /* leave out the one who has just not taken it */
+    uint32_t count, able; /* able: how many there are, whether acceptable or not */
+    bool avoid;           /* leave out the one who has just not taken it */
 };
 
 static void consider(struct choice *choice, struct acd_agent *agent) {
@@ -206,11 +206,14 @@ static void consider_rest(struct choice *choice) {
              bits && ((group) = &(acd)->plan.group[w * 64 + (uint32_t)__builtin_ctzll(bits)]);               \
              bits &= bits - 1)
 
-uint32_t acd_candidates(const struct acd *acd, const struct acd_call *call) {
+uint32_t acd_candidates(const struct acd *acd, const struct acd_call *call, uint32_t most) {
     const struct acd_group *group;
     uint32_t count = 0;
-    EACH_GROUP(acd, call, group, w, bits)
-    count += acd_tree_size(&group->able[ACD_BY_IDLE]);
+    EACH_GROUP(acd, call, group, w, bits) {
+        count += acd_tree_size(&group->able[ACD_BY_IDLE]);
+        if (count >= most)
+            return most;
+    }
     return count;
 }
 
@@ -228,11 +231,12 @@ static struct acd_agent *preferred_of(const struct choice *choice) {
 static void choose(struct choice *choice) {
     const struct acd_group *group;
     struct acd_agent *preferred = preferred_of(choice);
-    choice->count = 0;
+    choice->count = choice->able = 0;
     if (preferred)
         consider(choice, preferred);
     EACH_GROUP(choice->acd, choice->call, group, w, bits) {
         struct acd_agent *agent = head(choice, group, preferred);
+        choice->able += acd_tree_size(&group->able[ACD_BY_IDLE]);
         if (agent)
             consider(choice, agent);
     }
@@ -352,7 +356,7 @@ static void note(struct acd *acd, struct acd_call *call, const struct choice *ch
         decision->candidates = 1;
         return;
     }
-    decision->candidates = acd_candidates(acd, call);
+    decision->candidates = choice->able;
     decision->score = shown(acd, call, taken);
     for (uint32_t i = 0; i < choice->count && others < ACD_OTHERS; i++) {
         if (choice->best[i].agent == taken)

@@ -74,8 +74,9 @@ static double ahead(const struct acd *acd, const struct acd_queue *queue, const 
 struct acd_wait_guess acd_expected(struct acd *acd, struct acd_queue *queue, const struct acd_call *call) {
     const struct acd_call would = {.queue = queue};
     refresh_share(acd, queue);
-    return acd_wait_guess(&queue->wait, acd->now, ahead(acd, queue, call), &queue->service,
-                          acd_candidates(acd, call ? call : &would));
+    double before = ahead(acd, queue, call);
+    uint32_t idle = acd_candidates(acd, call ? call : &would, (uint32_t)before + 1);
+    return acd_wait_guess(&queue->wait, acd->now, before, &queue->service, idle);
 }
 
 int acd_tell(struct acd *acd, const struct acd_event *event) {
