@@ -24,6 +24,8 @@ enum acd_activity {
     ACD_WRAPUP,
     ACD_BUSY_OTHER,  /* a call that did not come through the distributor */
     ACD_UNREACHABLE, /* no phone registered, or it does not answer */
+    ACD_CONSULT,     /* speaks with a third party about the call, the caller is on hold */
+    ACD_CONFERENCE,  /* all three speak */
     ACD_ACTIVITIES
 };
 const char *acd_presence_name(enum acd_presence presence); /* "logged_out" "ready" "not_ready" */
@@ -80,9 +82,15 @@ enum acd_event_type {
     ACD_EV_OFFER_ANSWERED, /* offer */
     ACD_EV_OFFER_FAILED,   /* offer, offer_result (any but ANSWERED and CALLER_GONE) */
     /* talking */
-    ACD_EV_HOLD,       /* agent */
-    ACD_EV_RESUME,     /* agent */
-    ACD_EV_HANDLE_END, /* agent: the talk is over, wrap-up begins */
+    ACD_EV_HOLD,        /* agent */
+    ACD_EV_RESUME,      /* agent */
+    ACD_EV_CONSULT,     /* agent: talks with a third party (from talking, hold, conference) */
+    ACD_EV_CONFERENCE,  /* agent: the three are joined (from consult) */
+    ACD_EV_CONSULT_END, /* agent: the third party has gone or could not be had: talking again */
+    ACD_EV_TRANSFER,    /* agent, to: hands the talk over and is in wrap-up; `to` talks from now on (idle or
+                           busy_other,    where one of his other calls becomes this one; if paused, the pause is
+                           pending) */
+    ACD_EV_HANDLE_END,  /* agent: the talk is over, wrap-up begins */
     /* what the agent or a supervisor does */
     ACD_EV_LOGIN,       /* agent -> not_ready(login), or ready when `ready` */
     ACD_EV_LOGOUT,      /* agent: at once, or pending until the activity is idle again */
@@ -110,7 +118,7 @@ struct acd_event {
     uint64_t now_ms; /* must not go back: an earlier one counts as the latest seen */
     const struct conf *conf;
     uint64_t call;
-    uint32_t queue, agent, offer;
+    uint32_t queue, agent, to, offer;
     int32_t priority;
     uint32_t reason, ms;
     bool ready;

@@ -125,11 +125,26 @@ static int on_resume(struct acd *acd, const struct acd_event *event) {
     return agent ? acd_agent_move(acd, agent, ACD_IN_RESUME) : -EINVAL;
 }
 
+static int on_consult(struct acd *acd, const struct acd_event *event) {
+    struct acd_agent *agent = acd_agent(acd, event->agent);
+    return agent ? acd_agent_move(acd, agent, ACD_IN_CONSULT) : -EINVAL;
+}
+
+static int on_conference(struct acd *acd, const struct acd_event *event) {
+    struct acd_agent *agent = acd_agent(acd, event->agent);
+    return agent ? acd_agent_move(acd, agent, ACD_IN_CONFERENCE) : -EINVAL;
+}
+
+static int on_consult_end(struct acd *acd, const struct acd_event *event) {
+    struct acd_agent *agent = acd_agent(acd, event->agent);
+    return agent ? acd_agent_move(acd, agent, ACD_IN_CONSULT_OVER) : -EINVAL;
+}
+
 static int on_handle_end(struct acd *acd, const struct acd_event *event) {
     struct acd_agent *agent = acd_agent(acd, event->agent);
     if (!agent)
         return -EINVAL;
-    if (agent->activity != ACD_TALKING && agent->activity != ACD_HOLD)
+    if (!acd_agent_in_talk(agent))
         return -EPROTO;
     acd_talk_over(acd, agent);
     return 0;
@@ -288,6 +303,10 @@ static handler_fn *const handlers[ACD_EV_TYPES] = {
     [ACD_EV_OFFER_FAILED] = on_offer_failed,
     [ACD_EV_HOLD] = on_hold,
     [ACD_EV_RESUME] = on_resume,
+    [ACD_EV_CONSULT] = on_consult,
+    [ACD_EV_CONFERENCE] = on_conference,
+    [ACD_EV_CONSULT_END] = on_consult_end,
+    [ACD_EV_TRANSFER] = acd_transfer,
     [ACD_EV_HANDLE_END] = on_handle_end,
     [ACD_EV_LOGIN] = on_login,
     [ACD_EV_LOGOUT] = on_logout,

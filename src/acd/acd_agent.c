@@ -10,7 +10,8 @@ enum { NO, SAME, REST, TO };
 #define GO(activity) (TO + (activity))
 
 static const uint8_t moves[ACD_ACTIVITIES][ACD_INPUTS] = {
-    [ACD_IDLE] = {[ACD_IN_OFFER] = GO(ACD_RESERVED), [ACD_IN_LINE] = REST},
+    [ACD_IDLE] =
+        {[ACD_IN_OFFER] = GO(ACD_RESERVED), [ACD_IN_TAKE_OVER] = GO(ACD_TALKING), [ACD_IN_LINE] = REST},
     [ACD_RESERVED] = {[ACD_IN_RING] = GO(ACD_RINGING),
                       [ACD_IN_ANSWER] = GO(ACD_TALKING),
                       [ACD_IN_OFFER_OVER] = REST,
@@ -19,11 +20,24 @@ static const uint8_t moves[ACD_ACTIVITIES][ACD_INPUTS] = {
                      [ACD_IN_ANSWER] = GO(ACD_TALKING),
                      [ACD_IN_OFFER_OVER] = REST,
                      [ACD_IN_LINE] = SAME},
-    [ACD_TALKING] = {[ACD_IN_HOLD] = GO(ACD_HOLD), [ACD_IN_TALK_OVER] = GO(ACD_WRAPUP), [ACD_IN_LINE] = SAME},
-    [ACD_HOLD] =
-        {[ACD_IN_RESUME] = GO(ACD_TALKING), [ACD_IN_TALK_OVER] = GO(ACD_WRAPUP), [ACD_IN_LINE] = SAME},
+    [ACD_TALKING] = {[ACD_IN_HOLD] = GO(ACD_HOLD),
+                     [ACD_IN_CONSULT] = GO(ACD_CONSULT),
+                     [ACD_IN_TALK_OVER] = GO(ACD_WRAPUP),
+                     [ACD_IN_LINE] = SAME},
+    [ACD_HOLD] = {[ACD_IN_RESUME] = GO(ACD_TALKING),
+                  [ACD_IN_CONSULT] = GO(ACD_CONSULT),
+                  [ACD_IN_TALK_OVER] = GO(ACD_WRAPUP),
+                  [ACD_IN_LINE] = SAME},
+    [ACD_CONSULT] = {[ACD_IN_CONFERENCE] = GO(ACD_CONFERENCE),
+                     [ACD_IN_CONSULT_OVER] = GO(ACD_TALKING),
+                     [ACD_IN_TALK_OVER] = GO(ACD_WRAPUP),
+                     [ACD_IN_LINE] = SAME},
+    [ACD_CONFERENCE] = {[ACD_IN_CONSULT] = GO(ACD_CONSULT),
+                        [ACD_IN_CONSULT_OVER] = GO(ACD_TALKING),
+                        [ACD_IN_TALK_OVER] = GO(ACD_WRAPUP),
+                        [ACD_IN_LINE] = SAME},
     [ACD_WRAPUP] = {[ACD_IN_WRAP_OVER] = REST, [ACD_IN_LINE] = SAME},
-    [ACD_BUSY_OTHER] = {[ACD_IN_LINE] = REST},
+    [ACD_BUSY_OTHER] = {[ACD_IN_TAKE_OVER] = GO(ACD_TALKING), [ACD_IN_LINE] = REST},
     [ACD_UNREACHABLE] = {[ACD_IN_LINE] = REST},
 };
 
@@ -33,6 +47,11 @@ struct acd_agent *acd_agent(const struct acd *acd, uint32_t id) {
 
 bool acd_agent_in_offer(const struct acd_agent *agent) {
     return agent->activity == ACD_RESERVED || agent->activity == ACD_RINGING;
+}
+
+bool acd_agent_in_talk(const struct acd_agent *agent) {
+    return agent->activity == ACD_TALKING || agent->activity == ACD_HOLD || agent->activity == ACD_CONSULT ||
+           agent->activity == ACD_CONFERENCE;
 }
 
 static bool at_rest(enum acd_activity activity) {
@@ -67,6 +86,8 @@ uint64_t acd_agent_due(const struct acd *acd, const struct acd_agent *agent) {
         return agent->reachable && agent->silent_to_ms > acd->now ? agent->silent_to_ms : NEVER;
     case ACD_TALKING:
     case ACD_HOLD:
+    case ACD_CONSULT:
+    case ACD_CONFERENCE:
     case ACD_BUSY_OTHER:
     case ACD_ACTIVITIES:
         break;

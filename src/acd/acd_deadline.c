@@ -43,6 +43,8 @@ static void agent_due(struct acd *acd, struct acd_agent *agent) {
         break;
     case ACD_TALKING:
     case ACD_HOLD:
+    case ACD_CONSULT:
+    case ACD_CONFERENCE:
     case ACD_BUSY_OTHER:
     case ACD_ACTIVITIES:
         break;

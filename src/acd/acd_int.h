@@ -243,6 +243,10 @@ enum acd_input { /* what can happen to the activity */
                  ACD_IN_OFFER_OVER,
                  ACD_IN_HOLD,
                  ACD_IN_RESUME,
+                 ACD_IN_CONSULT,
+                 ACD_IN_CONFERENCE,
+                 ACD_IN_CONSULT_OVER,
+                 ACD_IN_TAKE_OVER,
                  ACD_IN_TALK_OVER,
                  ACD_IN_WRAP_OVER,
                  ACD_IN_LINE, /* reachability or other calls changed */
@@ -259,12 +263,18 @@ void acd_agent_refresh(struct acd *acd, struct acd_agent *agent);
 void acd_agent_join_group(struct acd *acd, struct acd_agent *agent, struct acd_group *group);
 bool acd_agent_able(const struct acd *acd, const struct acd_agent *agent);
 bool acd_agent_in_offer(const struct acd_agent *agent);
+bool acd_agent_in_talk(const struct acd_agent *agent); /* hold, consult and conference included */
 /* When the timer of the state ends; NEVER when the state has none. */
 uint64_t acd_agent_due(const struct acd *acd, const struct acd_agent *agent);
 void acd_agent_log_out(struct acd *acd, struct acd_agent *agent);
 
+/* acd_transfer.c */
+int acd_transfer(struct acd *acd, const struct acd_event *event);
+
 /* acd_wrapup.c */
 void acd_talk_over(struct acd *acd, struct acd_agent *agent);
+/* The same, when the call goes on with another agent. */
+void acd_talk_handed_over(struct acd *acd, struct acd_agent *agent);
 void acd_wrap_over(struct acd *acd, struct acd_agent *agent);
 void acd_wrap_due(struct acd *acd, struct acd_agent *agent); /* its timer has ended */
 int acd_wrap_done(struct acd *acd, struct acd_agent *agent);

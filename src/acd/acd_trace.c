@@ -21,7 +21,9 @@ const char *acd_activity_name(enum acd_activity activity) {
                                                       [ACD_HOLD] = "hold",
                                                       [ACD_WRAPUP] = "wrapup",
                                                       [ACD_BUSY_OTHER] = "busy_other",
-                                                      [ACD_UNREACHABLE] = "unreachable"};
+                                                      [ACD_UNREACHABLE] = "unreachable",
+                                                      [ACD_CONSULT] = "consult",
+                                                      [ACD_CONFERENCE] = "conference"};
     return NAME_OF(names, activity);
 }
 
@@ -131,7 +133,8 @@ enum field {
     MS = 1024,
     PRESENCE = 2048,
     CALLER = 4096, /* caller, preferred, excluded */
-    SKILL = 8192
+    SKILL = 8192,
+    TO = 16384
 };
 static const struct {
     const char *name;
@@ -150,6 +153,10 @@ static const struct {
     [ACD_EV_OFFER_FAILED] = {"offer_failed", OFFER | RESULT},
     [ACD_EV_HOLD] = {"hold", AGENT},
     [ACD_EV_RESUME] = {"resume", AGENT},
+    [ACD_EV_CONSULT] = {"consult", AGENT},
+    [ACD_EV_CONFERENCE] = {"conference", AGENT},
+    [ACD_EV_CONSULT_END] = {"consult_end", AGENT},
+    [ACD_EV_TRANSFER] = {"transfer", AGENT | TO},
     [ACD_EV_HANDLE_END] = {"handle_end", AGENT},
     [ACD_EV_LOGIN] = {"login", AGENT | READY},
     [ACD_EV_LOGOUT] = {"logout", AGENT},
@@ -193,6 +200,8 @@ int acd_event_text(const struct acd_event *event, char *text, size_t size) {
         add(&line, " queue=%" PRIu32, event->queue);
     if (fields & AGENT)
         add(&line, " agent=%" PRIu32, event->agent);
+    if (fields & TO)
+        add(&line, " to=%" PRIu32, event->to);
     if (fields & OFFER)
         add(&line, " offer=%" PRIu32, event->offer);
     if (fields & PRIORITY && event->priority)

@@ -38,7 +38,8 @@ static void add_group(struct acd_queue_view *out, const struct acd_group *group)
             out->agents += count;
             if (presence != ACD_LOGGED_OUT)
                 out->logged_in += count;
-            if (activity == ACD_TALKING || activity == ACD_HOLD)
+            if (activity == ACD_TALKING || activity == ACD_HOLD || activity == ACD_CONSULT ||
+                activity == ACD_CONFERENCE)
                 out->talking += count;
             else if (activity == ACD_WRAPUP)
                 out->wrapup += count;
@@ -150,6 +151,8 @@ static enum acd_why_not why_state(const struct acd *acd, const struct acd_agent 
     case ACD_RINGING:
     case ACD_TALKING:
     case ACD_HOLD:
+    case ACD_CONSULT:
+    case ACD_CONFERENCE:
     case ACD_BUSY_OTHER:
     case ACD_ACTIVITIES:
         break;

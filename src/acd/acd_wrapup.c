@@ -22,8 +22,12 @@ static bool waits_for_disposition(const struct acd_agent *agent) {
 }
 
 void acd_talk_over(struct acd *acd, struct acd_agent *agent) {
-    uint32_t wrapup_ms = agent->removed ? 0 : length_ms(agent);
     acd_call_forget(acd, agent->call);
+    acd_talk_handed_over(acd, agent);
+}
+
+void acd_talk_handed_over(struct acd *acd, struct acd_agent *agent) {
+    uint32_t wrapup_ms = agent->removed ? 0 : length_ms(agent);
     agent->call = NULL;
     agent->offer = 0;
     agent->handles++;
@@ -85,8 +89,7 @@ int acd_wrap_more(struct acd *acd, struct acd_agent *agent, uint32_t ms) {
 }
 
 int acd_disposition(struct acd *acd, struct acd_agent *agent) {
-    bool talks = agent->activity == ACD_TALKING || agent->activity == ACD_HOLD;
-    if (!talks && agent->activity != ACD_WRAPUP)
+    if (!acd_agent_in_talk(agent) && agent->activity != ACD_WRAPUP)
         return -EPROTO;
     agent->disposed = true;
     if (agent->activity == ACD_WRAPUP && agent->wrap_to_ms == NEVER)

@@ -142,8 +142,10 @@ static uint64_t *time_of(struct stats_agent *a, enum acd_presence presence, enum
     case ACD_RINGING:
         return &a->ring_ms;
     case ACD_TALKING:
+    case ACD_CONFERENCE:
         return &a->talk_ms;
     case ACD_HOLD:
+    case ACD_CONSULT: /* the caller is on hold */
         return &a->hold_ms;
     case ACD_WRAPUP:
         return &a->wrap_ms;
