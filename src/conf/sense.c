@@ -107,6 +107,14 @@ static bool is_met(const struct conf_queue *q, uint32_t step, const uint8_t *lev
     return conf_require_met(&q->require, level, skill_count);
 }
 
+/* The agents of a range are alike in this. */
+static bool is_alike(const struct conf_agent *a, const struct conf_agent *b) {
+    return a->skill_count == b->skill_count && a->queue_count == b->queue_count && !a->tier == !b->tier &&
+           (!a->skill_count || !memcmp(a->skill, b->skill, a->skill_count * sizeof *a->skill)) &&
+           (!a->queue_count || !memcmp(a->queue, b->queue, a->queue_count * sizeof *a->queue)) &&
+           (!a->tier || !memcmp(a->tier, b->tier, a->queue_count));
+}
+
 static void add_agent(const struct conf *conf, const struct conf_agent *agent, struct service *service) {
     uint8_t level[CONF_MAX_SKILLS + 1] = {0};
     for (uint32_t i = 0; i < agent->skill_count; i++)
@@ -115,7 +123,6 @@ static void add_agent(const struct conf *conf, const struct conf_agent *agent, s
         const struct conf_queue *q = &conf->queue[agent->queue[i] - 1];
         struct service *s = &service[agent->queue[i] - 1];
         uint32_t tier = agent->tier ? agent->tier[i] : 1;
-        s->agents++;
         s->tiers |= 1u << tier;
         for (uint32_t step = 0; step <= q->step_count; step++)
             if (!(s->met & 1u << step) && tier <= open_tier(q, step) &&
@@ -151,9 +158,15 @@ void conf_check_sense(struct reader *reader, const config_setting_t *root) {
         reader->no_memory = true;
         return;
     }
-    for (uint32_t i = 0; i < conf->agent_count; i++)
-        if (!conf->agent[i].removed)
-            add_agent(conf, &conf->agent[i], service);
+    for (uint32_t i = 0; i < conf->agent_count; i++) {
+        const struct conf_agent *agent = &conf->agent[i];
+        if (agent->removed)
+            continue;
+        for (uint32_t q = 0; q < agent->queue_count; q++)
+            service[agent->queue[q] - 1].agents++;
+        if (!i || conf->agent[i - 1].removed || !is_alike(agent, agent - 1))
+            add_agent(conf, agent, service);
+    }
     size_t start = conf_path_push(reader, ".", "queues");
     for (int i = 0; list && i < config_setting_length(list); i++) {
         config_setting_t *setting = config_setting_get_elem(list, (unsigned)i);

@@ -80,6 +80,8 @@ void media_missing_prompts(const struct conf *conf, void (*fn)(void *arg, const 
         look(&s, queue->music);
         look(&s, queue->greeting);
         look_target(&s, &queue->overflow);
+        for (int digit = 0; digit < CONF_DIGITS; digit++)
+            look_target(&s, &queue->exit[digit]);
     }
     for (uint32_t i = 0; i < conf->number_count; i++)
         look_target(&s, &conf->number[i].target);

@@ -454,6 +454,34 @@ static void senseless_queues_are_warned_of(void **state) {
     }
 }
 
+/* Agents alike are looked at once, but all are counted. */
+static void many_agents_alike(void **state) {
+    struct conf *conf =
+        parse("skills = [ \"a\" ]; queues = ( { name = \"q\"; require = \"a > 3\"; } );\n"
+              "agents = ( { ids = \"1-3\"; password = \"x\"; queues = [ \"q\" ]; }, { id = \"4\"; "
+              "password = \"x\"; queues = [ \"q\" ]; skills = [ \"a:3\" ]; } );",
+              NULL);
+    assert_told("queues[q].require: warning: none of its agents (4) may take a call at first");
+    assert_int_equal(lines, 1);
+    conf_free(conf);
+    static const char *const last[] = {"queues = [ \"q\" ]; skills = [ \"a:4\" ];",
+                                       "queues = [ \"q:2\" ]; skills = [ \"a:4\" ];",
+                                       "queues = [ \"r\" ]; skills = [ \"a:4\" ];"};
+    for (size_t i = 0; i < ARRAY_LEN(last); i++) {
+        char text[600];
+        snprintf(
+            text, sizeof text,
+            "skills = [ \"a\" ]; queues = ( { name = \"q\"; require = \"a > 3\"; }, { name = \"r\"; } );\n"
+            "agents = ( { ids = \"1-3\"; password = \"x\"; queues = [ \"q\" ]; skills = [ \"a:3\" ]; }, { id "
+            "= \"4\"; "
+            "password = \"x\"; %s } );",
+            last[i]);
+        conf = parse(text, NULL);
+        assert_int_equal(lines, i > 0);
+        conf_free(conf);
+    }
+}
+
 static void skills_named_like_words_are_warned_of(void **state) {
     struct conf *conf =
         parse("skills = [ \"a\", \"not\" ]; queues = ( { name = \"q\"; skills = [ \"not:2\" ]; } );", NULL);
@@ -793,6 +821,7 @@ int main(void) {
         cmocka_unit_test(distributor_given),
         cmocka_unit_test(distributor_over_reloads),
         cmocka_unit_test(senseless_queues_are_warned_of),
+        cmocka_unit_test(many_agents_alike),
         cmocka_unit_test(skills_named_like_words_are_warned_of),
         cmocka_unit_test(many_warnings_end_somewhere),
         cmocka_unit_test(numbers_route_by_the_longest_match),

@@ -198,7 +198,8 @@ static void missing_prompts_are_named_once(void **state) {
     struct conf_menu removed = {.removed = true, .welcome = (char *)"gone9"}, menus[] = {menu, removed};
     struct conf_queue queue = {.music = (char *)"gone3", .greeting = (char *)"there"};
     queue.overflow = (struct conf_target){.kind = CONF_TARGET_LOOP, .prompt = (char *)"gone4"};
-    struct conf_number number = {.target = {.kind = CONF_TARGET_PLAY, .prompt = (char *)"gone5"}};
+    queue.exit[11] = (struct conf_target){.kind = CONF_TARGET_PLAY, .prompt = (char *)"gone5"};
+    struct conf_number number = {.target = {.kind = CONF_TARGET_PLAY, .prompt = (char *)"gone6"}};
     struct conf conf = {.prompts_dir = folder,
                         .menu = menus,
                         .menu_count = 2,
@@ -208,7 +209,7 @@ static void missing_prompts_are_named_once(void **state) {
                         .number_count = 1};
     write_wav("there.wav", SF_FORMAT_PCM_16, 8000, 1, 500, 100);
     media_missing_prompts(&conf, note, found);
-    assert_string_equal(found, "gone1 ../evil gone2 gone3 gone4 gone5 ");
+    assert_string_equal(found, "gone1 ../evil gone2 gone3 gone4 gone5 gone6 ");
     /* agents hear the answers to star codes */
     struct conf_agent agents[] = {{.removed = true}, {.removed = false}};
     write_wav("agent-ok.wav", SF_FORMAT_PCM_16, 8000, 1, 500, 100);
