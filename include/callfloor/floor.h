@@ -57,13 +57,23 @@ int floor_restore_agent(struct floor *f, const char *agent, const char *presence
                         uint64_t since_us);
 
 /* ---- commands; `who` (login of the commander, or "star code") goes into the log ----
- * 0; -ENOENT no such agent or call; -EPROTO not possible in its state; -EINVAL unknown reason. */
+ * 0; -ENOENT no such agent, queue or call; -EPROTO not possible in its state; -EINVAL unknown reason, skill,
+ * disposition. */
 int floor_agent_login(struct floor *f, const char *agent, bool ready, const char *who);
 int floor_agent_logout(struct floor *f, const char *agent, const char *who);
 int floor_agent_pause(struct floor *f, const char *agent, const char *reason,
                       const char *who); /* "" = none */
 int floor_agent_unpause(struct floor *f, const char *agent, const char *who);
 int floor_agent_wrap_done(struct floor *f, const char *agent, const char *who);
+/* More time for wrap-up; ms 0: as much as the queue gives. -EPROTO also when the agent has had it all. */
+int floor_agent_wrap_more(struct floor *f, const char *agent, uint32_t ms, const char *who);
+/* The result of the talk, during it or in wrap-up; the last one is kept. */
+int floor_agent_disposition(struct floor *f, const char *agent, const char *name, const char *who);
+/* level 1..10, 0: takes the skill away, -1: as configured. Until the daemon ends. */
+int floor_agent_skill(struct floor *f, const char *agent, const char *skill, int level, const char *who);
+/* No new callers, until opened or a reload changes `closed`. */
+int floor_queue_close(struct floor *f, const char *queue, const char *who);
+int floor_queue_open(struct floor *f, const char *queue, const char *who);
 int floor_call_hangup(struct floor *f, uint64_t call, const char *who); /* short number or record id */
 
 /* ---- looking: fn is called once per object, in order of number; pointers are borrowed ---- */
@@ -80,6 +90,7 @@ struct floor_call_view {
 };
 struct floor_agent_view {
     const char *id, *name, *reason, *queue;
+    const char *disposition; /* given for the talk or wrap-up in progress, "" = none */
     struct acd_agent_view acd;
     uint64_t state_ms, timer_ms; /* in this state; left on its timer (0 = none) */
     uint64_t counted_ms;         /* of state_ms, what counts in `today`: not from before a restart */
@@ -93,6 +104,18 @@ struct floor_queue_view {
     uint64_t longest_ms; /* of those waiting now */
     const struct stats_queue *today;
     uint32_t service_level_ms;
+};
+struct floor_waiting_view {
+    uint64_t number, id;
+    const char *queue, *caller, *caller_name;
+    uint32_t position;         /* in its queue */
+    uint64_t wait_ms, line_ms; /* since it entered; since its place in line, earlier when resumed */
+    uint64_t told_ms;          /* expected wait at entry; NEVER = could not be told */
+    uint32_t step;
+    const char *wants;             /* of an agent, now; "" = anybody of the queue */
+    const char *rings;             /* agents whose phones ring for it */
+    bool counted;                  /* false: there are too many calls and agents to look at each pair */
+    uint32_t agents[ACD_WHY_NOTS]; /* of the queue, by why they do not get it; [ACD_WHY_QUEUE] is 0 */
 };
 struct floor_trunk_view {
     const char *name;
@@ -109,10 +132,45 @@ void floor_each_agent(const struct floor *f, void (*fn)(void *arg, const struct 
                       void *arg);
 void floor_each_queue(const struct floor *f, void (*fn)(void *arg, const struct floor_queue_view *),
                       void *arg);
+/* In order of service over all queues, or of one (NULL = all). */
+void floor_each_waiting(const struct floor *f, const char *queue,
+                        void (*fn)(void *arg, const struct floor_waiting_view *), void *arg);
 void floor_each_trunk(const struct floor *f, void (*fn)(void *arg, const struct floor_trunk_view *),
                       void *arg);
 void floor_each_registration(const struct floor *f,
                              void (*fn)(void *arg, const struct floor_registration_view *), void *arg);
+
+/* ---- one call explained ---- */
+
+struct floor_story {
+    uint64_t number, id;                    /* number 0: of an earlier run */
+    const struct floor_call_view *call;     /* NULL: it is over */
+    const struct floor_waiting_view *waits; /* NULL: it does not wait in a queue */
+    uint32_t decisions;                     /* that are still known */
+    bool truncated;                         /* the first ones are not */
+};
+struct floor_decision_view {
+    uint64_t number, at_us; /* wall clock */
+    const char *text;       /* acd_decision_text() */
+};
+struct floor_candidate_view { /* an agent of the queue in which the call waits */
+    const char *id, *name;
+    enum acd_why_not why;
+    uint32_t tier; /* in that queue */
+    enum acd_presence presence;
+    enum acd_activity activity;
+    uint64_t state_ms;  /* for so long */
+    uint64_t busy_call; /* short number of the call the agent has, 0 = none */
+};
+struct floor_story_sink {
+    void *arg;
+    void (*begin)(void *arg, const struct floor_story *story);
+    void (*decision)(void *arg, const struct floor_decision_view *decision);
+    void (*agent)(void *arg, const struct floor_candidate_view *agent);
+};
+/* What is known about a call, by short number or record id: begin, each decision, and, while it waits, each
+ * agent of its queue. 0 (also when nothing is known any more); -ENOENT: there was no such call. */
+int floor_call_explain(const struct floor *f, uint64_t call, const struct floor_story_sink *sink);
 
 struct floor_counters {
     uint32_t calls, legs, waiting;
@@ -120,13 +178,18 @@ struct floor_counters {
     struct ua_counters ua;
     struct media_counters media;
     struct store_state store;
-    /* microseconds from "agent became free" (or caller queued) to "INVITE handed to SIP" */
+    /* microseconds from what made an offer possible (a caller came, an agent became free, a timer was due) to
+     * "INVITE handed to SIP" */
     uint32_t dispatch_p50_us, dispatch_p99_us;
     uint64_t dispatches;
     uint64_t uptime_ms;
     bool draining;
 };
 void floor_counters(const struct floor *f, struct floor_counters *out);
+
+/* Who a caller is, to find a lost place again: a hash of the number's digits and +, the same everywhere and
+ * for ever; 0 when there are fewer than three digits, as in "anonymous". */
+uint64_t floor_caller_key(const char *number);
 
 /* Every invariant over the whole floor (calls, legs, agents, acd_check). NULL, or what is broken. */
 const char *floor_check(const struct floor *f);

@@ -41,8 +41,8 @@ struct command_table {
     const struct command *command;
     size_t count;
 };
-extern const struct command_table console_show_commands, console_stats_commands, console_agent_commands,
-    console_admin_commands;
+extern const struct command_table console_show_commands, console_stats_commands, console_explain_commands,
+    console_agent_commands, console_admin_commands;
 
 /* Sets the error's text and returns err, so that a handler can `return request_fail(...)`. */
 int request_fail(struct request *r, int err, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -6,27 +6,24 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "lunch, meeting", or "none" when the configuration names no reasons. */
-static void list_reasons(const struct conf *conf, char *text, size_t size) {
+/* "unknown reason 'siesta'; expected one of: lunch, meeting". */
+static int unknown_name(struct request *r, const char *what, char *const *name, uint32_t count) {
+    char names[512] = "none are configured";
     size_t used = 0;
-    str_copy(text, size, "none are configured");
-    for (uint32_t i = 0; i < conf->pause_reason_count && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", conf->pause_reason[i]);
+    for (uint32_t i = 0; i < count && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", name[i]);
+    return request_fail(r, -EINVAL, "unknown %s '%.64s'; expected one of: %s", what,
+                        r->argc > 1 ? r->argv[1] : "", names);
 }
 
 /* Turns what the floor said into a sentence. */
 static int agent_result(struct request *r, int err, const char *done, const char *impossible) {
-    char reasons[256];
     switch (err) {
     case 0:
         out_message(&r->out, "agent %s %s", r->argv[0], done);
         return 0;
     case -ENOENT:
         return request_fail(r, err, "no agent '%.64s'; see: show agents", r->argv[0]);
-    case -EINVAL:
-        list_reasons(r->env->conf, reasons, sizeof reasons);
-        return request_fail(r, err, "unknown reason '%.64s'; expected one of: %s",
-                            r->argc > 1 ? r->argv[1] : "", reasons);
     case -EPROTO:
         return request_fail(r, err, "agent %.64s %s", r->argv[0], impossible);
     default:
@@ -65,7 +62,10 @@ static int agent_logout(struct request *r) {
     return agent_result(r, err, "logs out (at once, or when the call is over)", "is not logged in");
 }
 static int agent_pause(struct request *r) {
+    const struct conf *conf = r->env->conf;
     int err = floor_agent_pause(r->env->floor, r->argv[0], r->argc > 1 ? r->argv[1] : "", r->who);
+    if (err == -EINVAL)
+        return unknown_name(r, "reason", conf->pause_reason, conf->pause_reason_count);
     return agent_result(r, err, "pauses (at once, or when the call is over)", "is not logged in");
 }
 static int agent_unpause(struct request *r) {
@@ -75,6 +75,58 @@ static int agent_unpause(struct request *r) {
 static int agent_done(struct request *r) {
     int err = floor_agent_wrap_done(r->env->floor, r->argv[0], r->who);
     return agent_result(r, err, "is done with wrap-up", "is not in wrap-up");
+}
+static int agent_more(struct request *r) {
+    uint32_t seconds = 0;
+    if (r->argc > 1 && str_to_u32(r->argv[1], 1, 86400, &seconds))
+        return request_fail(r, -EINVAL, "'%.40s' is no number of seconds", r->argv[1]);
+    int err = floor_agent_wrap_more(r->env->floor, r->argv[0], seconds * 1000, r->who);
+    return agent_result(r, err, "has more time for wrap-up",
+                        "is not in wrap-up, or has had all the time there is");
+}
+static int agent_disposition(struct request *r) {
+    const struct conf *conf = r->env->conf;
+    char done[100];
+    int err = floor_agent_disposition(r->env->floor, r->argv[0], r->argv[1], r->who);
+    if (err == -EINVAL)
+        return unknown_name(r, "disposition", conf->disposition, conf->disposition_count);
+    snprintf(done, sizeof done, "gave the disposition %.64s", r->argv[1]);
+    return agent_result(r, err, done, "has no talk and no wrap-up");
+}
+static int agent_skill(struct request *r) {
+    const struct conf *conf = r->env->conf;
+    uint32_t level = 0;
+    char done[120];
+    bool reset = !strcmp(r->argv[2], "reset");
+    if (!reset && str_to_u32(r->argv[2], 0, 10, &level))
+        return request_fail(r, -EINVAL, "'%.40s' is no level; expected 1 to 10, 0 to take it away, or reset",
+                            r->argv[2]);
+    int err = floor_agent_skill(r->env->floor, r->argv[0], r->argv[1], reset ? -1 : (int)level, r->who);
+    if (err == -EINVAL)
+        return unknown_name(r, "skill", conf->skill_name, conf->skill_count);
+    if (reset)
+        snprintf(done, sizeof done, "has %.64s as configured", r->argv[1]);
+    else if (level)
+        snprintf(done, sizeof done, "has %.64s at level %u until the daemon ends", r->argv[1], level);
+    else
+        snprintf(done, sizeof done, "does not have %.64s until the daemon ends", r->argv[1]);
+    return agent_result(r, err, done, "cannot have it now");
+}
+
+static int queue_result(struct request *r, int err, const char *done) {
+    if (err == -ENOENT)
+        return request_fail(r, err, "no queue '%.64s'; see: show queues", r->argv[0]);
+    if (err)
+        return request_fail(r, err, "queue %.64s: %s", r->argv[0], strerror(-err));
+    out_message(&r->out, "queue %s %s", r->argv[0], done);
+    return 0;
+}
+static int queue_close(struct request *r) {
+    return queue_result(r, floor_queue_close(r->env->floor, r->argv[0], r->who),
+                        "is closed: no new callers; those who wait are served");
+}
+static int queue_open(struct request *r) {
+    return queue_result(r, floor_queue_open(r->env->floor, r->argv[0], r->who), "is open");
 }
 
 static int call_hangup(struct request *r) {
@@ -97,6 +149,12 @@ static const struct command commands[] = {
     {"agent pause", "AGENT [REASON]", "no calls for the agent until unpause", true, 1, 2, agent_pause},
     {"agent unpause", "AGENT", "the agent takes calls again", true, 1, 1, agent_unpause},
     {"agent done", "AGENT", "ends the agent's wrap-up", true, 1, 1, agent_done},
+    {"agent more", "AGENT [SECONDS]", "more time for the agent's wrap-up", true, 1, 2, agent_more},
+    {"agent disposition", "AGENT NAME", "the result of the agent's talk", true, 2, 2, agent_disposition},
+    {"agent skill", "AGENT SKILL LEVEL|reset", "changes a skill (0: takes it away), or as configured", true,
+     3, 3, agent_skill},
+    {"queue close", "QUEUE", "no new callers until opened", true, 1, 1, queue_close},
+    {"queue open", "QUEUE", "takes new callers again", true, 1, 1, queue_open},
     {"call hangup", "CALL", "ends a call, by its number or record id", true, 1, 1, call_hangup},
 };
 const struct command_table console_agent_commands = {commands, ARRAY_LEN(commands)};

@@ -21,8 +21,8 @@ static const struct command own[] = {
 static const struct command_table own_commands = {own, ARRAY_LEN(own)};
 
 static const struct command_table *const tables[] = {
-    &console_show_commands,  &console_stats_commands, &console_agent_commands,
-    &console_admin_commands, &own_commands,
+    &console_show_commands,  &console_stats_commands, &console_explain_commands,
+    &console_agent_commands, &console_admin_commands, &own_commands,
 };
 
 const struct command *command_at(size_t index) {

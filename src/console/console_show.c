@@ -73,12 +73,15 @@ static int show_calls(struct request *r) {
 static const struct out_column queue_columns[] = {
     {"queue", "queue", OUT_TEXT},          {"waiting", "waiting", OUT_COUNT},
     {"ringing", "ringing", OUT_COUNT},     {"longest_ms", "longest", OUT_TIME},
-    {"agents", "agents", OUT_COUNT},       {"logged_in", "logged in", OUT_COUNT},
-    {"idle", "idle", OUT_COUNT},           {"talking", "talking", OUT_COUNT},
-    {"wrapup", "wrap-up", OUT_COUNT},      {"not_ready", "paused", OUT_COUNT},
-    {"offered", "offered", OUT_COUNT},     {"answered", "answered", OUT_COUNT},
-    {"abandoned", "abandoned", OUT_COUNT}, {"service_level", "SL", OUT_RATIO},
-    {"service_level_ms", NULL, OUT_TIME},
+    {"expected_ms", "expected", OUT_TIME}, {"told", NULL, OUT_COUNT},
+    {"told_wrong", NULL, OUT_COUNT},       {"told_wrong_share", "wrong", OUT_RATIO},
+    {"telling", NULL, OUT_FLAG},           {"closed", "closed", OUT_FLAG},
+    {"tier", "tier", OUT_COUNT},           {"agents", "agents", OUT_COUNT},
+    {"logged_in", "logged in", OUT_COUNT}, {"idle", "idle", OUT_COUNT},
+    {"talking", "talking", OUT_COUNT},     {"wrapup", "wrap-up", OUT_COUNT},
+    {"not_ready", "paused", OUT_COUNT},    {"offered", "offered", OUT_COUNT},
+    {"answered", "answered", OUT_COUNT},   {"abandoned", "abandoned", OUT_COUNT},
+    {"service_level", "SL", OUT_RATIO},    {"service_level_ms", NULL, OUT_TIME},
 };
 
 static void print_queue(void *arg, const struct floor_queue_view *v) {
@@ -89,6 +92,13 @@ static void print_queue(void *arg, const struct floor_queue_view *v) {
     out_count(w->out, v->acd.waiting);
     out_count(w->out, v->acd.offered);
     out_time(w->out, v->acd.waiting ? v->longest_ms : NEVER);
+    out_time(w->out, v->acd.wait_ms);
+    out_count(w->out, v->acd.told);
+    out_count(w->out, v->acd.told_wrong);
+    out_ratio(w->out, v->acd.told ? (double)v->acd.told_wrong / v->acd.told : -1);
+    out_flag(w->out, v->acd.telling);
+    out_flag(w->out, v->acd.closed);
+    out_count(w->out, v->acd.tier);
     out_count(w->out, v->acd.agents);
     out_count(w->out, v->acd.logged_in);
     out_count(w->out, v->acd.idle);
@@ -131,6 +141,11 @@ static const struct out_column agent_columns[] = {
     {"missed", "missed", OUT_COUNT},
     {"handles", "calls", OUT_COUNT},
     {"occupancy", "occupancy", OUT_RATIO},
+    {"handles_since_login", NULL, OUT_COUNT},
+    {"talk_since_login_ms", NULL, OUT_TIME},
+    {"extensions", "more", OUT_COUNT},
+    {"want_disposition", NULL, OUT_FLAG},
+    {"disposition", "disposition", OUT_TEXT},
 };
 
 static bool serves(const struct conf *conf, const char *agent, uint32_t queue) {
@@ -165,6 +180,11 @@ static void print_agent(void *arg, const struct floor_agent_view *v) {
     out_count(w->out, live.missed);
     out_count(w->out, live.handles);
     out_ratio(w->out, stats_occupancy(&live));
+    out_count(w->out, v->acd.handles);
+    out_time(w->out, v->acd.talk_ms);
+    out_count(w->out, v->acd.extensions);
+    out_flag(w->out, v->acd.want_disposition);
+    out_text(w->out, v->acd.want_disposition && !w->out->json ? "wanted" : v->disposition);
 }
 static int show_agents(struct request *r) {
     uint32_t queue;

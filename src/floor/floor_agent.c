@@ -47,6 +47,79 @@ int floor_agent_wrap_done(struct floor *f, const char *agent, const char *who) {
     return command(f, agent, (struct acd_event){.type = ACD_EV_WRAP_DONE}, "wrap_done", who);
 }
 
+int floor_agent_wrap_more(struct floor *f, const char *agent, uint32_t ms, const char *who) {
+    return command(f, agent, (struct acd_event){.type = ACD_EV_WRAP_MORE, .ms = ms}, "wrap_more", who);
+}
+
+static bool among(char *const *names, uint32_t count, const char *name) {
+    for (uint32_t i = 0; i < count; i++)
+        if (!strcmp(names[i], name))
+            return true;
+    return false;
+}
+
+/* Into the row first, because the command may end wrap-up, and with it the row. */
+int floor_agent_disposition(struct floor *f, const char *agent, const char *name, const char *who) {
+    struct desk *desk = floor_desk(f, conf_find_agent(f->conf, agent));
+    char before[NAME_LEN];
+    if (!desk)
+        return -ENOENT;
+    if (!among(f->conf->disposition, f->conf->disposition_count, name))
+        return -EINVAL;
+    (void)floor_acd_now(f, &(struct acd_event){.type = ACD_EV_TICK}); /* what is due ends without it */
+    struct record_handle *row = &desk->handle_row;
+    str_copy(before, sizeof before, row->disposition);
+    str_copy(row->disposition, sizeof row->disposition, name);
+    int err = command(f, agent, (struct acd_event){.type = ACD_EV_DISPOSITION}, "disposition", who);
+    if (err)
+        str_copy(row->disposition, sizeof row->disposition, before);
+    else if (row->id)
+        floor_put_handle(f, desk);
+    return err;
+}
+
+int floor_agent_skill(struct floor *f, const char *agent, const char *skill, int level, const char *who) {
+    struct acd_event event = {.type = ACD_EV_SKILL, .level = level < 0 ? NEVER32 : (uint32_t)level};
+    for (uint32_t i = 0; i < f->conf->skill_count && !event.skill; i++)
+        if (!strcmp(f->conf->skill_name[i], skill))
+            event.skill = i + 1;
+    if (!event.skill || level > 10)
+        return conf_find_agent(f->conf, agent) ? -EINVAL : -ENOENT;
+    return command(f, agent, event, "skill", who);
+}
+
+static int queue_command(struct floor *f, const char *queue, enum acd_event_type type, const char *what,
+                         const char *who) {
+    uint32_t number = conf_find_queue(f->conf, queue);
+    if (!number)
+        return -ENOENT;
+    int err = floor_acd_now(f, &(struct acd_event){.type = type, .queue = number});
+    log_info("floor", "event=queue_command queue=%s what=%s by=%s result=%d", log_value(queue), what,
+             log_value(who), err);
+    return err;
+}
+
+int floor_queue_close(struct floor *f, const char *queue, const char *who) {
+    return queue_command(f, queue, ACD_EV_QUEUE_CLOSE, "close", who);
+}
+
+int floor_queue_open(struct floor *f, const char *queue, const char *who) {
+    return queue_command(f, queue, ACD_EV_QUEUE_OPEN, "open", who);
+}
+
+/* *2N, *4N: the N-th of a list of the configuration. */
+static int numbered_code(struct floor *f, const char *id, const char *called, const char *who) {
+    uint32_t n = (uint32_t)(called[2] - '0');
+    if (called[1] == '4') {
+        if (!n || n > f->conf->disposition_count)
+            return -EINVAL;
+        return floor_agent_disposition(f, id, f->conf->disposition[n - 1], who);
+    }
+    if (n > f->conf->pause_reason_count)
+        return -EINVAL;
+    return floor_agent_pause(f, id, n ? f->conf->pause_reason[n - 1] : "", who); /* *20: no reason */
+}
+
 int floor_star_code(struct floor *f, uint32_t agent, const char *called) {
     static const char who[] = "star code";
     const char *id = f->conf->agent[agent - 1].id;
@@ -62,13 +135,10 @@ int floor_star_code(struct floor *f, uint32_t agent, const char *called) {
         return floor_agent_unpause(f, id, who);
     if (!strcmp(called, "*31"))
         return floor_agent_wrap_done(f, id, who);
-    if (strlen(called) == 3 && called[1] == '2' && called[2] >= '0' && called[2] <= '9') {
-        uint32_t reason =
-            (uint32_t)(called[2] - '0'); /* *20: no reason; *2N: the N-th of the configuration */
-        if (reason > f->conf->pause_reason_count)
-            return -EINVAL;
-        return floor_agent_pause(f, id, reason ? f->conf->pause_reason[reason - 1] : "", who);
-    }
+    if (!strcmp(called, "*32"))
+        return floor_agent_wrap_more(f, id, 0, who);
+    if (strlen(called) == 3 && (called[1] == '2' || called[1] == '4') && called[2] >= '0' && called[2] <= '9')
+        return numbered_code(f, id, called, who);
     return -ENOENT;
 }
 

@@ -17,29 +17,33 @@ static const char *state_of(const struct floor *f, const struct call *call) {
     return call_state_name(call->progress.state);
 }
 
+struct floor_call_view floor_view_call(const struct floor *f, const struct call *call) {
+    uint64_t now_us = floor_now_us(f);
+    const struct conf_queue *queue = conf_queue(f->conf, call->queue);
+    const struct conf_agent *agent = conf_agent(f->conf, call->agent);
+    bool in_queue = call->progress.state == CALL_QUEUED || call->progress.state == CALL_TALKING;
+    return (struct floor_call_view){
+        .number = call->id - f->first_id + 1,
+        .id = call->id,
+        .state = state_of(f, call),
+        .caller = call->contact.caller,
+        .caller_name = *call->customer_name ? call->customer_name : call->contact.caller_name,
+        .called = call->contact.called,
+        .trunk = call->contact.trunk,
+        .queue = in_queue && queue ? queue->name : "",
+        .agent = agent ? agent->id : "",
+        .menu_path = call->contact.menu_path,
+        .position = call->progress.state == CALL_QUEUED ? acd_position(f->acd, call->id) : 0,
+        .age_ms = (now_us - call->anchor_us) / 1000,
+        .state_ms = now_us / 1000 - call->state_ms,
+        .customer_new = call->customer_new,
+        .customer_id = call->contact.customer_id,
+    };
+}
+
 void floor_each_call(const struct floor *f, void (*fn)(void *, const struct floor_call_view *), void *arg) {
-    uint64_t now_us = floor_now_us(f), now_ms = now_us / 1000;
     for (const struct call *call = f->first_call; call; call = call->next) {
-        const struct conf_queue *queue = conf_queue(f->conf, call->queue);
-        const struct conf_agent *agent = conf_agent(f->conf, call->agent);
-        bool in_queue = call->progress.state == CALL_QUEUED || call->progress.state == CALL_TALKING;
-        struct floor_call_view view = {
-            .number = call->id - f->first_id + 1,
-            .id = call->id,
-            .state = state_of(f, call),
-            .caller = call->contact.caller,
-            .caller_name = *call->customer_name ? call->customer_name : call->contact.caller_name,
-            .called = call->contact.called,
-            .trunk = call->contact.trunk,
-            .queue = in_queue && queue ? queue->name : "",
-            .agent = agent ? agent->id : "",
-            .menu_path = call->contact.menu_path,
-            .position = call->progress.state == CALL_QUEUED ? acd_position(f->acd, call->id) : 0,
-            .age_ms = (now_us - call->anchor_us) / 1000,
-            .state_ms = now_ms - call->state_ms,
-            .customer_new = call->customer_new,
-            .customer_id = call->contact.customer_id,
-        };
+        struct floor_call_view view = floor_view_call(f, call);
         fn(arg, &view);
     }
 }
@@ -58,6 +62,7 @@ void floor_each_agent(const struct floor *f, void (*fn)(void *, const struct flo
         view.name = agent->name;
         view.reason = acd_reason_name(f->conf, view.acd.reason);
         view.queue = queue ? queue->name : "";
+        view.disposition = desk->handle_row.id ? desk->handle_row.disposition : "";
         view.state_ms = now_ms > view.acd.since_ms ? now_ms - view.acd.since_ms : 0;
         view.counted_ms = view.state_ms < now_ms - f->started_ms ? view.state_ms : now_ms - f->started_ms;
         view.timer_ms = view.acd.deadline_ms != NEVER && view.acd.deadline_ms > now_ms

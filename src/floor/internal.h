@@ -189,6 +189,9 @@ void floor_offer_why(const struct floor *f, struct desk *desk, uint64_t decision
 /* Carries out the star code `called` for the agent. 0; -ENOENT: no such code; others: refused. */
 int floor_star_code(struct floor *f, uint32_t agent, const char *called);
 
+/* floor_view.c */
+struct floor_call_view floor_view_call(const struct floor *f, const struct call *call);
+
 /* floor_delay.c: how long the distributor's decision took to reach SIP */
 void floor_delay_add(struct floor *f, uint64_t us);
 uint32_t floor_delay_quantile(const struct floor *f, double q);

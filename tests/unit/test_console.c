@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -20,6 +21,7 @@
 /* ---- its configuration ---- */
 
 static char *reasons[] = {(char *)"lunch", (char *)"meeting"};
+static char *dispositions[] = {(char *)"sold", (char *)"lost"}, *skills[] = {(char *)"english"};
 static uint32_t sales_only[] = {1};
 static struct conf_queue queues[] = {{.name = (char *)"sales"}, {.name = (char *)"support"}};
 static struct conf_agent agents[] = {
@@ -30,6 +32,10 @@ static struct conf_agent agents[] = {
 static const struct conf conf = {.path = (char *)"/etc/test.conf",
                                  .pause_reason = reasons,
                                  .pause_reason_count = 2,
+                                 .disposition = dispositions,
+                                 .disposition_count = 2,
+                                 .skill_name = skills,
+                                 .skill_count = 1,
                                  .queue = queues,
                                  .queue_count = 2,
                                  .agent = agents,
@@ -139,12 +145,99 @@ static void test_filter_by_queue(void **state) {
     assert_int_equal(result.err, -ENOENT);
 }
 static void test_queues_text(void **state) {
-    assert_string_equal(run("show queues"), "queue    waiting  ringing  longest  agents  logged in  idle  "
-                                            "talking  wrap-up  paused  offered  answered  abandoned     SL\n"
-                                            "sales          2        1     1:01       3          2     0     "
-                                            "   1        0       1       12         7          2  60.0%\n"
-                                            "support        0        0        -       1          0     0     "
-                                            "   0        0       0        0         0          0      -\n");
+    assert_string_equal(run("show queues"), "queue    waiting  ringing  longest  expected  wrong  closed  "
+                                            "tier  agents  logged in  idle  talking  "
+                                            "wrap-up  paused  offered  answered  abandoned     SL\n"
+                                            "sales          2        1     1:01      1:35  17.5%  no         "
+                                            "2       3          2     0        1  "
+                                            "      0       1       12         7          2  60.0%\n"
+                                            "support        0        0        -         -      -  yes        "
+                                            "1       1          0     0        0  "
+                                            "      0       0        0         0          0      -\n");
+    json_t *all = parse("show queues"), *sales = json_array_get(all, 0), *support = json_array_get(all, 1);
+    assert_int_equal(json_integer_value(json_object_get(sales, "expected_ms")), 95000);
+    assert_int_equal(json_integer_value(json_object_get(sales, "told_wrong")), 7);
+    assert_true(json_is_true(json_object_get(sales, "telling")));
+    assert_true(json_is_null(json_object_get(support, "expected_ms")));
+    assert_true(json_is_null(json_object_get(support, "told_wrong_share")));
+    json_decref(all);
+}
+static void test_waiting(void **state) {
+    assert_string_equal(
+        run("show waiting"),
+        "queue    pos  call  caller   name  waited  in line  told  step  wants         waits for\n"
+        "sales      1     9  +48?[2J  bad?    1:01     2:41  0:45     1  english >= 2  3 logged_out, 1 "
+        "paused, 2 "
+        "busy\n"
+        "sales      2    10                   0:04     0:04     -     0                rings 1002 1003\n"
+        "support    1    11  +481             0:03     0:03  0:00     0                see: explain\n");
+    json_t *all = parse("show waiting support"), *one = json_array_get(all, 0);
+    assert_int_equal(json_array_size(all), 1);
+    assert_int_equal(json_integer_value(json_object_get(one, "call")), 11);
+    assert_int_equal(json_integer_value(json_object_get(one, "told_ms")), 1);
+    json_decref(all);
+    assert_string_equal(run("show waiting nosuch"), "no queue 'nosuch'; see: show queues\n");
+}
+static void test_explain(void **state) {
+    setenv("TZ", "CET-1", 1);
+    tzset();
+    assert_string_equal(run("explain 9"),
+                        "call                  9\n"
+                        "id                    900009\n"
+                        "state                 queued\n"
+                        "caller                +48?[2J\n"
+                        "queue                 sales\n"
+                        "agent                 -\n"
+                        "position              1\n"
+                        "waited                1:01\n"
+                        "in line for           2:41\n"
+                        "expected at entry     0:45\n"
+                        "step                  1\n"
+                        "wants                 english >= 2\n"
+                        "waits for             3 logged_out, 1 paused, 2 busy\n"
+                        "decisions             2\n"
+                        "first ones forgotten  no\n"
+                        "\n"
+                        "time                decision\n"
+                        "09-21 15:13:20.123  enter queue=sales position=1\n"
+                        "09-21 15:14:21.999  offer agent=1001 strategy=longest_idle able=1\n"
+                        "\n"
+                        "agent  name  tier  why     presence   activity  since  call\n"
+                        "1001   Anna     1  busy    ready      talking    1:05     1\n"
+                        "1002   Bo       2  paused  not_ready  idle      10:00     -\n");
+    run("explain 5");
+    assert_non_null(strstr(result.text, "state                 over\n"));
+    assert_non_null(strstr(result.text, "first ones forgotten  yes\n"));
+    assert_null(strstr(result.text, "activity"));
+    assert_string_equal(run("explain 6"), "nothing is remembered of call 6; ask the database: "
+                                          "SELECT * FROM callfloor.explain(900006)\n");
+    assert_string_equal(run("explain 4"), "nothing is remembered of contact 900004; ask the database: "
+                                          "SELECT * FROM callfloor.explain(900004)\n");
+    assert_int_equal(result.err, 0);
+    assert_string_equal(run("explain 101"), "there was no call 101; see: show calls\n");
+    assert_int_equal(result.err, -ENOENT);
+    assert_string_equal(run("explain x"), "'x' is no call number; see: show calls\n");
+    run_as("explain 9", false, false); /* who may look may ask */
+    assert_int_equal(result.err, 0);
+}
+static void test_explain_json(void **state) {
+    json_t *all = parse("explain 9"), *call = json_array_get(json_object_get(all, "call"), 0);
+    json_t *decisions = json_object_get(all, "decisions"), *able = json_object_get(all, "agents");
+    assert_string_equal(json_string_value(json_object_get(call, "id")), "900009");
+    assert_int_equal(json_integer_value(json_object_get(call, "line_ms")), 161000);
+    assert_int_equal(json_array_size(decisions), 2);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(decisions, 0), "at")),
+                        "2026-09-21T14:13:20.123Z");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(able, 1), "why")), "paused");
+    assert_true(json_is_null(json_object_get(json_array_get(able, 1), "busy_call")));
+    json_decref(all);
+    all = parse("explain 1");
+    assert_true(json_is_null(json_object_get(json_array_get(json_object_get(all, "call"), 0), "wait_ms")));
+    assert_null(json_object_get(all, "agents"));
+    json_decref(all);
+    all = parse("explain 6");
+    assert_non_null(json_object_get(all, "message"));
+    json_decref(all);
 }
 static void test_stats(void **state) {
     run("show stats");
@@ -182,6 +275,15 @@ static void test_other_tables(void **state) {
     run("show agents");
     assert_non_null(strstr(result.text, "1001   Anna  ready       talking                  1:05      -  "
                                         "not_ready lunch  sales     1       1"));
+    assert_non_null(strstr(result.text, "occupancy  more  disposition\n"));
+    assert_non_null(strstr(result.text, "     2  sold\n"));
+    assert_non_null(strstr(result.text, "     0  wanted\n"));
+    json_t *all = parse("show agents"), *anna = json_array_get(all, 0), *cy = json_array_get(all, 2);
+    assert_string_equal(json_string_value(json_object_get(anna, "disposition")), "sold");
+    assert_string_equal(json_string_value(json_object_get(cy, "disposition")), "");
+    assert_true(json_is_true(json_object_get(cy, "want_disposition")));
+    assert_int_equal(json_integer_value(json_object_get(anna, "talk_since_login_ms")), 700000);
+    json_decref(all);
     assert_string_equal(run("show trunks"),
                         "trunk    state         since  registered  calls  rtt ms  last error\n"
                         "carrier  up          2:00:00                  3      14\n"
@@ -201,9 +303,13 @@ static void test_other_tables(void **state) {
 }
 static void test_empty(void **state) {
     static const char *const lines[][2] = {
-        {"show calls", "no calls\n"},   {"show queues", "no queues\n"},
-        {"show agents", "no agents\n"}, {"show stats", "no queues\n\nno agents\n"},
-        {"show trunks", "no trunks\n"}, {"show registrations", "no registrations\n"},
+        {"show calls", "no calls\n"},
+        {"show queues", "no queues\n"},
+        {"show agents", "no agents\n"},
+        {"show waiting", "nobody waits\n"},
+        {"show stats", "no queues\n\nno agents\n"},
+        {"show trunks", "no trunks\n"},
+        {"show registrations", "no registrations\n"},
     };
     empty_floor = true;
     for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
@@ -228,16 +334,21 @@ static void test_words(void **state) {
     } lines[] = {
         {"sh c", 0, "call  state"},
         {"SHOW calls", -ENOENT,
-         "unknown command 'SHOW'; expected one of: show, agent, call, reload, drain, log, help, quit, exit"},
+         "unknown command 'SHOW'; expected one of: show, explain, agent, queue, call, reload, drain, log, "
+         "help, quit, exit"},
         {"show", -ENOENT,
          "'show' needs another word: calls, queues, agents, trunks, registrations, store, version, log, "
-         "stats"},
+         "stats, waiting"},
         {"show s", -ENOENT, "'s' may mean: store, stats"},
         {"show sta", 0, "queue "},
         {"show nonsense", -ENOENT, "unknown word 'nonsense' after 'show'; expected one of: calls"},
         {"show calls a b", -EINVAL, "show calls: too many arguments; expected: show calls [QUEUE]"},
         {"agent log 1001", -ENOENT, "'log' may mean: login, logout"},
         {"agent login", -EINVAL, "agent login: too few arguments; expected: agent login AGENT [paused]"},
+        {"agent more 1001 0", -EINVAL, "'0' is no number of seconds"},
+        {"agent skill 1001 english 11", -EINVAL,
+         "'11' is no level; expected 1 to 10, 0 to take it away, or reset"},
+        {"explain", -EINVAL, "explain: too few arguments; expected: explain CALL"},
         {"c h 12", 0, "call 12 is being ended"},
         {"call hangup -5", -EINVAL, "'-5' is no call number"},
         {"call hangup 99999999999999999999", -EINVAL, "'99999999999999999999' is no call number"},
@@ -287,6 +398,28 @@ static void test_commands(void **state) {
         {"agent unpause 1001", 0, "unpause 1001 by tess", "agent 1001 is ready\n"},
         {"agent done 1001", -EPROTO, "done 1001 by tess", "agent 1001 is not in wrap-up\n"},
         {"agent done 1001", -ENOMEM, "done 1001 by tess", "agent 1001: Cannot allocate memory\n"},
+        {"agent more 1001", 0, "more 1001 0 by tess", "agent 1001 has more time for wrap-up\n"},
+        {"agent more 1001 90", -EPROTO, "more 1001 90000 by tess",
+         "agent 1001 is not in wrap-up, or has had all the time there is\n"},
+        {"agent disposition 1001 sold", 0, "disposition 1001 'sold' by tess",
+         "agent 1001 gave the disposition sold\n"},
+        {"agent disposition 1001 bought", -EINVAL, "disposition 1001 'bought' by tess",
+         "unknown disposition 'bought'; expected one of: sold, lost\n"},
+        {"agent disposition 1001 sold", -EPROTO, "disposition 1001 'sold' by tess",
+         "agent 1001 has no talk and no wrap-up\n"},
+        {"agent skill 1001 english 7", 0, "skill 1001 english 7 by tess",
+         "agent 1001 has english at level 7 until the daemon ends\n"},
+        {"agent skill 1001 english 0", 0, "skill 1001 english 0 by tess",
+         "agent 1001 does not have english until the daemon ends\n"},
+        {"agent skill 1001 english reset", 0, "skill 1001 english -1 by tess",
+         "agent 1001 has english as configured\n"},
+        {"agent skill 1001 greek 7", -EINVAL, "skill 1001 greek 7 by tess",
+         "unknown skill 'greek'; expected one of: english\n"},
+        {"agent skill 9 english 7", -ENOENT, "skill 9 english 7 by tess", "no agent '9'; see: show agents\n"},
+        {"queue close sales", 0, "close sales by tess",
+         "queue sales is closed: no new callers; those who wait are served\n"},
+        {"queue open sales", 0, "open sales by tess", "queue sales is open\n"},
+        {"queue open nosuch", -ENOENT, "open nosuch by tess", "no queue 'nosuch'; see: show queues\n"},
         {"call hangup 17", 0, "hangup 17 by tess", "call 17 is being ended\n"},
         {"call hangup 17", -ENOENT, "hangup 17 by tess", "no call 17; see: show calls\n"},
         {"reload", 0, "reload", "reloaded: 2 queues\n"},
@@ -326,7 +459,7 @@ static void test_json_sentences(void **state) {
 static void test_quit_and_help(void **state) {
     run("quit");
     assert_true(result.quit && !result.err);
-    run("ex");
+    run("exi");
     assert_true(result.quit);
     json_t *all = parse("help");
     size_t i, count = 0;
@@ -431,10 +564,13 @@ static void test_utf8(void **state) {
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_calls_text), T(test_calls_json),     T(test_filter_by_queue), T(test_queues_text),
-        T(test_stats),      T(test_other_tables),   T(test_empty),           T(test_words),
-        T(test_commands),   T(test_json_sentences), T(test_quit_and_help),   T(test_help_is_documented),
-        T(test_durations),  T(test_wrong_cell),     T(test_too_much),        T(test_utf8),
+        T(test_calls_text),     T(test_calls_json),    T(test_filter_by_queue),
+        T(test_queues_text),    T(test_waiting),       T(test_explain),
+        T(test_explain_json),   T(test_stats),         T(test_other_tables),
+        T(test_empty),          T(test_words),         T(test_commands),
+        T(test_json_sentences), T(test_quit_and_help), T(test_help_is_documented),
+        T(test_durations),      T(test_wrong_cell),    T(test_too_much),
+        T(test_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
