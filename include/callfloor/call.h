@@ -33,8 +33,11 @@ enum call_event_type {
     CALL_EV_AGENT_FAILED, /* the agent rung directly could not be had: status */
     CALL_EV_AGENT_GONE,   /* the agent's leg is over */
     CALL_EV_PLAYED,
+    CALL_EV_EXIT, /* the caller has pressed a key that leads out of the queue: target */
     CALL_EV_CALLER_GONE,
-    CALL_EV_HANGUP, /* by a supervisor, or by the system at the end of a drain */
+    CALL_EV_CALLER_LOST, /* not by the caller's will: the line is dead */
+    CALL_EV_HANGUP,      /* by a supervisor, or by the system at the end of a drain */
+    CALL_EV_FAIL,        /* the system cannot go on with the call: status */
     CALL_EV_TYPES
 };
 struct call_event {
@@ -44,13 +47,15 @@ struct call_event {
 };
 
 enum call_effect_type {
-    CALL_FX_ANSWER,     /* the caller's leg, when not answered yet */
-    CALL_FX_RING,       /* tell the caller that it rings */
-    CALL_FX_MENU,       /* start the menu target.id */
-    CALL_FX_LOOKUP,     /* wait for the customer lookup; CALL_EV_CUSTOMER must follow */
-    CALL_FX_ENTER,      /* queue target.id */
-    CALL_FX_LEAVE,      /* take the call out of the queue: its caller is gone */
-    CALL_FX_WITHDRAW,   /* take it out: the system wants it so */
+    CALL_FX_ANSWER,   /* the caller's leg, when not answered yet */
+    CALL_FX_RING,     /* tell the caller that it rings */
+    CALL_FX_MENU,     /* start the menu target.id */
+    CALL_FX_LOOKUP,   /* wait for the customer lookup; CALL_EV_CUSTOMER must follow */
+    CALL_FX_ENTER,    /* queue target.id */
+    CALL_FX_LEAVE,    /* take the call out of the queue: its caller is gone */
+    CALL_FX_WITHDRAW, /* take it out: somebody wants it so */
+    CALL_FX_DROP,     /* take it out: the system has failed the caller */
+    CALL_FX_EXIT,     /* the caller wants out, to target; CALL_EV_ROUTE follows unless an agent was faster */
     CALL_FX_RING_AGENT, /* target.id, directly */
     CALL_FX_JOIN,       /* caller and agent hear each other */
     CALL_FX_PLAY,       /* target.prompt, loop = target.kind LOOP */

@@ -82,7 +82,8 @@ struct floor_call_view {
     uint64_t number;   /* short, counts from the start of the daemon */
     uint64_t id;       /* of the contact record */
     const char *state; /* menu queued ringing talking hold direct playing ending */
-    const char *caller, *caller_name, *called, *trunk, *queue, *agent, *menu_path;
+    const char *caller, *caller_name, *called, *trunk, *queue, *menu_path;
+    const char *agent;         /* who talks to it, or the first of those whose phones ring */
     uint32_t position;         /* in the queue, 0 = not waiting */
     uint64_t age_ms, state_ms; /* since it began; in this state */
     bool customer_new;
@@ -187,8 +188,8 @@ struct floor_counters {
 };
 void floor_counters(const struct floor *f, struct floor_counters *out);
 
-/* Who a caller is, to find a lost place again: a hash of the number's digits and +, the same everywhere and
- * for ever; 0 when there are fewer than three digits, as in "anonymous". */
+/* Who a caller is, to find a lost place again: a hash of the number's digits and +, the same everywhere and for
+ * ever; 0 when there are fewer than three digits, as in "anonymous". */
 uint64_t floor_caller_key(const char *number);
 
 /* Every invariant over the whole floor (calls, legs, agents, acd_check). NULL, or what is broken. */

@@ -223,6 +223,8 @@ struct store_customer {
     bool is_new;
     uint32_t earlier_contacts;
     char name[NAME_LEN];
+    char last_agent[NAME_LEN],
+        owner_agent[NAME_LEN]; /* who talked to them last; who looks after them; or "" */
 };
 struct store_sink {
     void *ctx;

@@ -19,10 +19,15 @@ struct stats_queue {
     uint64_t answered_wait_ms, abandoned_wait_ms, longest_wait_ms; /* sums; longest of ended visits */
     uint64_t talk_ms, hold_ms, wrap_ms, ring_ms;
     uint32_t handles;
+    uint32_t ends[ACD_VISIT_RESULTS]; /* the same ends by result: they sum up to answered+abandoned+other */
+    uint32_t resumed;                 /* visits that began at a place lost before */
+    uint32_t steps;                   /* how often a caller came to want less */
+    uint32_t reserves;                /* how often agents of another tier came in to help */
 };
 /* logged_in = idle + ring + talk + hold + wrap + pause + other + unreachable, always. */
 struct stats_agent {
     uint32_t offers, answered, missed, rejected, handles;
+    uint32_t lost_races;                         /* another was faster: not missed */
     uint64_t ring_ms, talk_ms, hold_ms, wrap_ms; /* ring: reserved and ringing */
     uint64_t logged_in_ms, idle_ms, pause_ms, other_ms, unreachable_ms;
     uint32_t pauses;
@@ -58,6 +63,9 @@ void stats_day(struct stats *s, uint32_t day_number, uint64_t now_ms);
 void stats_enter(struct stats *s, uint32_t queue);
 void stats_visit_end(struct stats *s, const struct conf *conf, uint32_t queue, enum acd_visit_result result,
                      uint64_t wait_ms);
+void stats_resumed(struct stats *s, uint32_t queue);
+void stats_step(struct stats *s, uint32_t queue);
+void stats_reserve(struct stats *s, uint32_t queue);
 /* Ring time counts for the queue here; for the agent it comes with stats_agent_time(). */
 void stats_offer_end(struct stats *s, uint32_t queue, uint32_t agent, enum acd_offer_result result,
                      uint64_t ring_ms);

@@ -103,12 +103,25 @@ static enum call_state played(struct call_progress *call, const struct call_even
     return CALL_ENDED;
 }
 
-static enum call_state gone(struct call_progress *call, const struct call_event *event,
-                            struct call_effects *out) {
+/* Out of the queue or away from the agent, whichever it is. */
+static void let_go_of(const struct call_progress *call, enum call_effect_type leave,
+                      struct call_effects *out) {
     if (call->state == CALL_QUEUED)
-        add(out, CALL_FX_LEAVE);
+        add(out, leave);
     if (call->state == CALL_DIRECT || call->state == CALL_TALKING)
         add(out, CALL_FX_END_AGENT);
+}
+
+/* The call stays queued until the distributor has let it go: an agent may have answered at this moment. */
+static enum call_state exit_queue(struct call_progress *call, const struct call_event *event,
+                                  struct call_effects *out) {
+    add(out, CALL_FX_EXIT)->target = event->target;
+    return CALL_QUEUED;
+}
+
+static enum call_state gone(struct call_progress *call, const struct call_event *event,
+                            struct call_effects *out) {
+    let_go_of(call, CALL_FX_LEAVE, out);
     const char *result = call->handled                                              ? "handled"
                          : call->state == CALL_DIRECT || call->state == CALL_LOOKUP ? "abandoned"
                                                                                     : unhandled(call);
@@ -116,34 +129,46 @@ static enum call_state gone(struct call_progress *call, const struct call_event 
     return CALL_ENDED;
 }
 
+static enum call_state lost(struct call_progress *call, const struct call_event *event,
+                            struct call_effects *out) {
+    let_go_of(call, CALL_FX_DROP, out);
+    close_call(out, call->handled ? "handled" : "failed", "system");
+    return CALL_ENDED;
+}
+
 static enum call_state hangup(struct call_progress *call, const struct call_event *event,
                               struct call_effects *out) {
-    if (call->state == CALL_QUEUED)
-        add(out, CALL_FX_WITHDRAW);
-    if (call->state == CALL_DIRECT || call->state == CALL_TALKING)
-        add(out, CALL_FX_END_AGENT);
+    let_go_of(call, CALL_FX_WITHDRAW, out);
     end_by_system(call, 480, "withdrawn", out);
+    return CALL_ENDED;
+}
+
+static enum call_state fail(struct call_progress *call, const struct call_event *event,
+                            struct call_effects *out) {
+    let_go_of(call, CALL_FX_DROP, out);
+    end_by_system(call, event->status ? event->status : 480, "failed", out);
     return CALL_ENDED;
 }
 
 typedef enum call_state action_fn(struct call_progress *, const struct call_event *, struct call_effects *);
 
+/* How a call may end in every state. */
+#define ENDS                                                                                                 \
+    [CALL_EV_CALLER_GONE] = gone, [CALL_EV_CALLER_LOST] = lost, [CALL_EV_HANGUP] = hangup,                   \
+    [CALL_EV_FAIL] = fail
+
 /* An empty cell: the event makes no sense there. */
 static action_fn *const moves[CALL_STATES][CALL_EV_TYPES] = {
-    [CALL_NEW] = {[CALL_EV_ROUTE] = route, [CALL_EV_CALLER_GONE] = gone, [CALL_EV_HANGUP] = hangup},
-    [CALL_MENU] = {[CALL_EV_ROUTE] = route, [CALL_EV_CALLER_GONE] = gone, [CALL_EV_HANGUP] = hangup},
-    [CALL_LOOKUP] = {[CALL_EV_CUSTOMER] = enter, [CALL_EV_CALLER_GONE] = gone, [CALL_EV_HANGUP] = hangup},
-    [CALL_QUEUED] = {[CALL_EV_ROUTE] = route, /* overflow: the visit is over already */
+    [CALL_NEW] = {[CALL_EV_ROUTE] = route, ENDS},
+    [CALL_MENU] = {[CALL_EV_ROUTE] = route, ENDS},
+    [CALL_LOOKUP] = {[CALL_EV_CUSTOMER] = enter, ENDS},
+    [CALL_QUEUED] = {[CALL_EV_ROUTE] = route, /* overflow or exit: the visit is over already */
+                     [CALL_EV_EXIT] = exit_queue,
                      [CALL_EV_CONNECT] = connect_agent,
-                     [CALL_EV_CALLER_GONE] = gone,
-                     [CALL_EV_HANGUP] = hangup},
-    [CALL_DIRECT] = {[CALL_EV_CONNECT] = connect_agent,
-                     [CALL_EV_AGENT_FAILED] = agent_failed,
-                     [CALL_EV_CALLER_GONE] = gone,
-                     [CALL_EV_HANGUP] = hangup},
-    [CALL_TALKING] =
-        {[CALL_EV_AGENT_GONE] = agent_gone, [CALL_EV_CALLER_GONE] = gone, [CALL_EV_HANGUP] = hangup},
-    [CALL_PLAYING] = {[CALL_EV_PLAYED] = played, [CALL_EV_CALLER_GONE] = gone, [CALL_EV_HANGUP] = hangup},
+                     ENDS},
+    [CALL_DIRECT] = {[CALL_EV_CONNECT] = connect_agent, [CALL_EV_AGENT_FAILED] = agent_failed, ENDS},
+    [CALL_TALKING] = {[CALL_EV_AGENT_GONE] = agent_gone, ENDS},
+    [CALL_PLAYING] = {[CALL_EV_PLAYED] = played, ENDS},
 };
 
 int call_step(struct call_progress *call, const struct call_event *event, struct call_effects *out) {

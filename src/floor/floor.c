@@ -62,16 +62,21 @@ static bool take(struct work_queue *q, struct work *out) {
     return true;
 }
 
+/* What one event leads to has the same cause as that event. */
+static uint64_t now_or_cause(const struct floor *f) {
+    return f->pumping ? f->cause_us : floor_now_us(f);
+}
+
 void floor_post_acd(struct floor *f, const struct acd_event *event) {
     struct work *w = post(f);
     if (w)
-        *w = (struct work){.kind = WORK_ACD, .acd = *event};
+        *w = (struct work){.kind = WORK_ACD, .posted_us = now_or_cause(f), .acd = *event};
 }
 
 void floor_post_call(struct floor *f, uint64_t call, const struct call_event *event) {
     struct work *w = post(f);
     if (w)
-        *w = (struct work){.kind = WORK_CALL, .call = call, .step = *event};
+        *w = (struct work){.kind = WORK_CALL, .posted_us = now_or_cause(f), .call = call, .step = *event};
 }
 
 void floor_post_free(struct floor *f, uint64_t call) {
@@ -94,13 +99,17 @@ static void not_entered(struct floor *f, uint64_t id) {
     floor_put_visit(f, call);
     stats_visit_end(f->stats, f->conf, call->queue, ACD_VISIT_FAILED, 0);
     call->visit.id = 0;
-    floor_post_call(f, id, &(struct call_event){.type = CALL_EV_HANGUP});
+    floor_post_call(f, id, &(struct call_event){.type = CALL_EV_FAIL});
 }
 
 int floor_acd_step(struct floor *f, const struct acd_event *what) {
     struct acd_event copy = *what, *event = &copy;
     char text[256];
     event->now_ms = floor_now_ms(f);
+    /* a timer that is due comes before the event; how late it is belongs to the dispatch delay */
+    uint64_t due_ms = acd_deadline(f->acd), cause_us = f->cause_us;
+    if (due_ms <= event->now_ms && due_ms * 1000 < cause_us)
+        f->cause_us = due_ms * 1000;
     f->effects.count = 0;
     int err = acd_step(f->acd, event, &f->effects);
     if (log_enabled(LOG_LEVEL_DEBUG, "acd")) {
@@ -111,6 +120,7 @@ int floor_acd_step(struct floor *f, const struct acd_event *what) {
         f->out_of_memory = true;
     for (uint32_t i = 0; i < f->effects.count; i++)
         floor_effect(f, &f->effects.item[i]);
+    f->cause_us = cause_us;
     if (err && event->type == ACD_EV_CALL_ENTER)
         not_entered(f, event->call);
     return err;
@@ -119,6 +129,7 @@ int floor_acd_step(struct floor *f, const struct acd_event *what) {
 int floor_acd_now(struct floor *f, const struct acd_event *event) {
     floor_pump(f); /* what was posted before comes before */
     f->pumping = true;
+    f->cause_us = floor_now_us(f);
     int err = floor_acd_step(f, event);
     f->pumping = false;
     floor_pump(f);
@@ -131,6 +142,7 @@ void floor_pump(struct floor *f) {
         return;
     f->pumping = true;
     while (take(&f->inner, &w) || take(&f->outer, &w)) {
+        f->cause_us = w.posted_us;
         switch (w.kind) {
         case WORK_ACD:
             (void)floor_acd_step(f, &w.acd);

@@ -102,13 +102,24 @@ void floor_call_deadline(struct floor *f, struct call *call) {
 
 /* ---- effects ---- */
 
+uint64_t floor_caller_key(const char *number) {
+    uint64_t key = 0xcbf29ce484222325u; /* FNV-1a */
+    uint32_t digits = 0;
+    for (; *number; number++)
+        if (*number == '+' || (*number >= '0' && *number <= '9')) {
+            key = (key ^ (unsigned char)*number) * 0x100000001b3u;
+            digits += *number != '+';
+        }
+    return digits < 3 ? 0 : key ? key : 1;
+}
+
 static void answer(struct floor *f, struct call *call) {
     struct leg *leg = floor_leg(f, call->leg);
     if (!leg || leg->state == LEG_UP)
         return;
     if (call->has_offer && floor_leg_agree(f, leg, &leg->remote)) { /* an address we cannot send to */
         log_warn("floor", "event=media_not_set call=%llu", (unsigned long long)call->id);
-        floor_post_call(f, call->id, &(struct call_event){.type = CALL_EV_HANGUP});
+        floor_post_call(f, call->id, &(struct call_event){.type = CALL_EV_FAIL});
         return;
     }
     if (f->ua.answer(f->ua.ctx, leg->id, &leg->local))
@@ -125,11 +136,27 @@ static void lookup(struct floor *f, struct call *call) {
         floor_post_call(f, call->id, &(struct call_event){.type = CALL_EV_CUSTOMER, .target = call->target});
 }
 
+/* Of this customer's two agents the one that the queue prefers; 0 = none, or not known in time. */
+static uint32_t preferred_agent(const struct floor *f, const struct call *call,
+                                const struct conf_queue *queue) {
+    uint32_t agent = 0;
+    switch (queue ? queue->preferred : CONF_PREFERRED_NONE) {
+    case CONF_PREFERRED_NONE:
+        break;
+    case CONF_PREFERRED_LAST:
+        agent = call->last_agent;
+        break;
+    case CONF_PREFERRED_OWNER:
+        agent = call->owner_agent;
+        break;
+    }
+    return conf_agent(f->conf, agent) ? agent : 0;
+}
+
 static void enter(struct floor *f, struct call *call, uint32_t queue_id) {
     const struct conf_queue *queue = conf_queue(f->conf, queue_id);
     deadline_clear(&f->deadlines, &call->deadline);
     call->queue = queue_id;
-    call->queued_us = floor_now_us(f);
     call->visit = (struct record_visit){.id = floor_new_id(f), .contact_id = call->id};
     str_copy(call->visit.queue, sizeof call->visit.queue, queue ? queue->name : "");
     call->visit.priority = queue ? queue->priority : 0;
@@ -140,7 +167,11 @@ static void enter(struct floor *f, struct call *call, uint32_t queue_id) {
         /* the music repeats, the greeting does not; without music the greeting is heard once */
         floor_play(f, call, name, 2, *queue->music != 0);
     }
-    floor_post_acd(f, &(struct acd_event){.type = ACD_EV_CALL_ENTER, .call = call->id, .queue = queue_id});
+    floor_post_acd(f, &(struct acd_event){.type = ACD_EV_CALL_ENTER,
+                                          .call = call->id,
+                                          .queue = queue_id,
+                                          .caller = floor_caller_key(call->contact.caller),
+                                          .preferred = preferred_agent(f, call, queue)});
 }
 
 static void end_caller(struct floor *f, struct call *call, uint16_t status) {
@@ -183,8 +214,7 @@ static void play_target(struct floor *f, struct call *call, const struct conf_ta
         floor_post_call(f, call->id, &(struct call_event){.type = CALL_EV_PLAYED});
 }
 
-static void carry_out(struct floor *f, struct call *call, const struct call_effect *fx,
-                      const char *ended_by) {
+static void carry_out(struct floor *f, struct call *call, const struct call_effect *fx, const char *by) {
     switch (fx->type) {
     case CALL_FX_ANSWER:
         answer(f, call);
@@ -208,6 +238,13 @@ static void carry_out(struct floor *f, struct call *call, const struct call_effe
     case CALL_FX_WITHDRAW:
         leave(f, call, ACD_VISIT_WITHDRAWN);
         break;
+    case CALL_FX_DROP:
+        leave(f, call, ACD_VISIT_FAILED);
+        break;
+    case CALL_FX_EXIT:
+        call->exit = fx->target;
+        leave(f, call, ACD_VISIT_EXIT_KEY);
+        break;
     case CALL_FX_RING_AGENT: {
         int status = floor_ring_direct(f, call, fx->target.id);
         if (status)
@@ -225,13 +262,26 @@ static void carry_out(struct floor *f, struct call *call, const struct call_effe
         end_caller(f, call, fx->status);
         break;
     case CALL_FX_END_AGENT:
-        floor_end_agent(f, call, ended_by);
+        floor_end_agent(f, call, by);
         break;
     case CALL_FX_CLOSE:
         close_call(f, call, fx);
         break;
     case CALL_FX_TYPES:
         break;
+    }
+}
+
+static const char *ended_by(enum call_event_type what) {
+    switch (what) {
+    case CALL_EV_CALLER_GONE:
+        return "caller";
+    case CALL_EV_CALLER_LOST:
+    case CALL_EV_HANGUP:
+    case CALL_EV_FAIL:
+        return "system";
+    default:
+        return "agent";
     }
 }
 
@@ -250,9 +300,6 @@ void floor_call_step(struct floor *f, uint64_t id, const struct call_event *even
         log_debug("floor", "event=call call=%llu from=%s to=%s", (unsigned long long)(id - f->first_id + 1),
                   call_state_name(before), call_state_name(call->progress.state));
     }
-    const char *ended_by = event->type == CALL_EV_CALLER_GONE ? "caller"
-                           : event->type == CALL_EV_HANGUP    ? "system"
-                                                              : "agent";
     for (uint32_t i = 0; i < fx.count; i++)
-        carry_out(f, call, &fx.item[i], ended_by);
+        carry_out(f, call, &fx.item[i], ended_by(event->type));
 }

@@ -15,6 +15,24 @@ static char broken[200];
         }                                                                                                    \
     } while (0)
 
+/* The list of those whose phones ring for a call. */
+static const char *check_ringing(const struct floor *f, const struct call *call, uint32_t *ringing) {
+    unsigned long long n = call->id - f->first_id + 1;
+    uint32_t before = 0;
+    for (uint32_t agent = call->first_desk; agent; before = agent, agent = f->desk[agent - 1].next_desk) {
+        const struct desk *desk = &f->desk[agent - 1];
+        BROKEN_IF(!desk->offer || desk->call_id != call->id, "agent %u does not ring for call %llu", agent,
+                  n);
+        BROKEN_IF(desk->prev_desk != before, "call %llu: the list of ringing agents is broken at %u", n,
+                  agent);
+        (*ringing)++;
+    }
+    BROKEN_IF(call->last_desk != before, "call %llu: the list of ringing agents has a wrong end", n);
+    BROKEN_IF(call->first_desk && call->progress.state != CALL_QUEUED,
+              "phones ring for call %llu, which is %s", n, call_state_name(call->progress.state));
+    return NULL;
+}
+
 static const char *check_call(const struct floor *f, const struct call *call) {
     unsigned long long n = call->id - f->first_id + 1;
     const struct leg *leg = floor_leg(f, call->leg);
@@ -25,6 +43,7 @@ static const char *check_call(const struct floor *f, const struct call *call) {
     BROKEN_IF((state == CALL_QUEUED) != (acd_position(f->acd, call->id) > 0),
               "call %llu is %s, place in line %u", n, call_state_name(state), acd_position(f->acd, call->id));
     BROKEN_IF(state == CALL_QUEUED && !call->visit.id, "call %llu waits without a visit", n);
+    BROKEN_IF(state == CALL_QUEUED && call->agent, "call %llu waits, but has agent %u", n, call->agent);
     BROKEN_IF(state == CALL_MENU && call->deadline.place == 0 && call->ivr.deadline_ms != NEVER,
               "call %llu: its menu's timer is not set", n);
     if (state == CALL_TALKING || state == CALL_DIRECT) {
@@ -72,17 +91,20 @@ static const char *check_desk(const struct floor *f, uint32_t agent) {
 }
 
 const char *floor_check(const struct floor *f) {
-    uint32_t legs = 0, calls = 0;
+    uint32_t legs = 0, calls = 0, ringing = 0, offers = 0;
     const char *wrong = acd_check(f->acd);
     if (wrong)
         return wrong;
     for (const struct call *call = f->first_call; call; call = call->next, calls++)
-        if ((wrong = check_call(f, call)))
+        if ((wrong = check_call(f, call)) || (wrong = check_ringing(f, call, &ringing)))
             return wrong;
     BROKEN_IF(calls != f->call_count, "%u calls counted, %u there", f->call_count, calls);
-    for (uint32_t agent = 1; agent <= f->desk_count; agent++)
+    for (uint32_t agent = 1; agent <= f->desk_count; agent++) {
+        offers += f->desk[agent - 1].offer != 0;
         if ((wrong = check_desk(f, agent)))
             return wrong;
+    }
+    BROKEN_IF(offers != ringing, "%u agents are rung, calls know of %u", offers, ringing);
     for (uint32_t id = slots_next(&f->legs, 0); id; id = slots_next(&f->legs, id), legs++) {
         const struct leg *leg = floor_leg(f, id);
         BROKEN_IF(leg->call && floor_call(f, leg->call->id) != leg->call, "leg %u belongs to a dead call",

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Agents' desks: ringing their phones, talking, holding, wrap-up; the distributor's effects. */
+ * Agents' desks: ringing their phones, talking, holding. */
 #include "floor/internal.h"
 
 #include <string.h>
 
-static uint64_t desk_time(const struct floor *f, const struct desk *desk) {
+uint64_t floor_desk_time(const struct floor *f, const struct desk *desk) {
     return desk->anchor_wall_us + (floor_now_us(f) - desk->anchor_us);
 }
 
@@ -49,8 +49,7 @@ static int ring_phone(struct floor *f, struct call *call, uint32_t agent, const 
     return 0;
 }
 
-/* Rings every phone of the agent that can be reached; how many. decision: the distributor's, 0 = none. */
-static uint32_t ring_phones(struct floor *f, struct call *call, uint32_t agent, uint64_t decision) {
+uint32_t floor_ring_phones(struct floor *f, struct call *call, uint32_t agent, uint64_t decision) {
     struct desk *desk = floor_desk(f, agent);
     struct ua_binding binding[FLOOR_MAX_PHONES];
     uint32_t count = f->ua.bindings(f->ua.ctx, agent, binding, FLOOR_MAX_PHONES);
@@ -67,14 +66,14 @@ static uint32_t ring_phones(struct floor *f, struct call *call, uint32_t agent, 
     desk->offer_row = (struct record_offer){.id = floor_new_id(f),
                                             .contact_id = call->id,
                                             .visit_id = call->visit.id,
-                                            .reserve_us = desk_time(f, desk)};
+                                            .reserve_us = floor_desk_time(f, desk)};
     str_copy(desk->offer_row.agent, sizeof desk->offer_row.agent, f->conf->agent[agent - 1].id);
     floor_offer_why(f, desk, decision);
     floor_put_offer(f, desk);
     return desk->phone_count;
 }
 
-static void stop_phones(struct floor *f, struct desk *desk, uint32_t but, enum ua_end_cause cause) {
+void floor_stop_phones(struct floor *f, struct desk *desk, uint32_t but, enum ua_end_cause cause) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < desk->phone_count; i++) {
         struct leg *leg = floor_leg(f, desk->phones[i]);
@@ -87,11 +86,11 @@ static void stop_phones(struct floor *f, struct desk *desk, uint32_t but, enum u
     desk->phones[0] = kept;
 }
 
-static void close_offer(struct floor *f, struct desk *desk, enum acd_offer_result result) {
+void floor_close_offer(struct floor *f, struct desk *desk, enum acd_offer_result result) {
     struct record_offer *row = &desk->offer_row;
     if (!row->id)
         return;
-    row->end_us = desk_time(f, desk);
+    row->end_us = floor_desk_time(f, desk);
     if (desk->ring_us)
         row->ring_us = desk->anchor_wall_us + (desk->ring_us - desk->anchor_us);
     row->sip_status = desk->sip_status;
@@ -144,11 +143,11 @@ void floor_phone_answered(struct floor *f, struct leg *leg, const struct media_d
     leg->state = LEG_UP;
     desk->answered = true;
     desk->answered_us = floor_now_us(f);
-    stop_phones(f, desk, leg->id, UA_END_ANSWERED_ELSEWHERE);
+    floor_stop_phones(f, desk, leg->id, UA_END_ANSWERED_ELSEWHERE);
     if (desk->offer) {
         floor_post_acd(f, &(struct acd_event){.type = ACD_EV_OFFER_ANSWERED, .offer = desk->offer});
     } else if (desk->direct) {
-        close_offer(f, desk, ACD_OFFER_ANSWERED);
+        floor_close_offer(f, desk, ACD_OFFER_ANSWERED);
         floor_post_call(f, desk->direct->id, &(struct call_event){.type = CALL_EV_CONNECT});
     }
 }
@@ -161,7 +160,7 @@ static void talk_over(struct floor *f, struct desk *desk, const char *ended_by) 
     if (desk->hold_since_us)
         desk->hold_us += now_us - desk->hold_since_us;
     desk->hold_since_us = 0;
-    row->end_us = desk_time(f, desk);
+    row->end_us = floor_desk_time(f, desk);
     row->hold_ms = (uint32_t)(desk->hold_us / 1000);
     row->talk_ms = (uint32_t)((row->end_us - row->start_us) / 1000) - row->hold_ms;
     str_copy(row->ended_by, sizeof row->ended_by, ended_by);
@@ -210,7 +209,7 @@ void floor_phone_ended(struct floor *f, struct leg *leg, uint16_t status) {
                                               .offer_result = result_of(desk->sip_status)});
     } else if (desk->direct) {
         enum acd_offer_result result = result_of(desk->sip_status);
-        close_offer(f, desk, result);
+        floor_close_offer(f, desk, result);
         desk->offer_row.id = 0;
         direct_over(f, desk);
         floor_post_call(f, call->id,
@@ -260,9 +259,9 @@ int floor_ring_direct(struct floor *f, struct call *call, uint32_t agent) {
     (void)floor_acd_step(f, &(struct acd_event){.type = ACD_EV_OTHER_BEGIN, .agent = agent});
     desk->direct = call; /* again: what fell due within the step may have been offered and taken back */
     call->agent = agent;
-    if (ring_phones(f, call, agent, 0))
+    if (floor_ring_phones(f, call, agent, 0))
         return 0;
-    close_offer(f, desk, ACD_OFFER_UNREACHABLE);
+    floor_close_offer(f, desk, ACD_OFFER_UNREACHABLE);
     desk->offer_row.id = 0;
     direct_over(f, desk);
     return 480;
@@ -273,7 +272,7 @@ void floor_end_agent(struct floor *f, struct call *call, const char *ended_by) {
     if (!desk || desk->call_id != call->id)
         return;
     call->phone = 0;
-    stop_phones(f, desk, 0, UA_END_NORMAL);
+    floor_stop_phones(f, desk, 0, UA_END_NORMAL);
     if (desk->answered) {
         bool direct = desk->direct != NULL;
         desk->answered = false;
@@ -281,7 +280,7 @@ void floor_end_agent(struct floor *f, struct call *call, const char *ended_by) {
         if (direct)
             desk->direct = NULL;
     } else if (desk->direct == call) {
-        close_offer(f, desk, ACD_OFFER_CALLER_GONE);
+        floor_close_offer(f, desk, ACD_OFFER_CALLER_GONE);
         desk->offer_row.id = 0;
         direct_over(f, desk);
     }
@@ -296,161 +295,11 @@ void floor_join(struct floor *f, struct call *call) {
                                               .contact_id = call->id,
                                               .visit_id = desk->offer_row.visit_id,
                                               .offer_id = desk->offer_row.id,
-                                              .start_us = desk_time(f, desk)};
+                                              .start_us = floor_desk_time(f, desk)};
     str_copy(desk->handle_row.agent, sizeof desk->handle_row.agent, f->conf->agent[call->agent - 1].id);
     if (!desk->direct)
         str_copy(desk->handle_row.queue, sizeof desk->handle_row.queue, f->conf->queue[call->queue - 1].name);
     if (f->media.join(f->media.ctx, call->leg, call->phone))
         log_warn("floor", "event=join_failed call=%llu", (unsigned long long)call->id);
     floor_put_handle(f, desk);
-}
-
-/* ---- the distributor's effects ---- */
-
-static void offer(struct floor *f, const struct acd_effect *fx) {
-    struct call *call = floor_call(f, fx->call);
-    struct desk *desk = floor_desk(f, fx->agent);
-    desk->offer = fx->offer;
-    desk->direct = NULL;
-    desk->offer_row.id = 0;
-    desk->phone_count = 0;
-    if (!call || !ring_phones(f, call, fx->agent, fx->decision)) {
-        floor_post_acd(f, &(struct acd_event){.type = ACD_EV_OFFER_FAILED,
-                                              .offer = fx->offer,
-                                              .offer_result = ACD_OFFER_UNREACHABLE});
-        return;
-    }
-    call->agent = fx->agent;
-    uint64_t since_us = call->queued_us > desk->free_us ? call->queued_us : desk->free_us;
-    floor_delay_add(f, floor_now_us(f) - since_us);
-}
-
-static void offer_end(struct floor *f, const struct acd_effect *fx) {
-    struct call *call = floor_call(f, fx->call);
-    struct desk *desk = floor_desk(f, fx->agent);
-    close_offer(f, desk, fx->offer_result);
-    if (fx->offer_result != ACD_OFFER_ANSWERED) {
-        stop_phones(f, desk, 0, UA_END_NORMAL);
-        desk->answered = false; /* a 200 may have come at the moment the offer ended */
-        desk->offer_row.id = 0;
-        if (call) {
-            call->agent = 0;
-            call->queued_us = floor_now_us(f);
-        }
-    }
-    desk->offer = 0;
-    stats_offer_end(f->stats,
-                    fx->queue ? fx->queue
-                    : call    ? call->queue
-                              : 0,
-                    fx->agent, fx->offer_result, floor_now_ms(f) - fx->reserve_ms);
-}
-
-static void visit_end(struct floor *f, const struct acd_effect *fx) {
-    struct call *call = floor_call(f, fx->call);
-    if (!call)
-        return;
-    call->visit.leave_us = floor_call_time(f, call);
-    call->visit.position_in = fx->position_in;
-    call->visit.position_out = fx->position_out;
-    floor_visit_place(call, fx);
-    str_copy(call->visit.result, sizeof call->visit.result, acd_visit_result_name(fx->visit_result));
-    floor_put_visit(f, call);
-    stats_visit_end(f->stats, f->conf, fx->queue, fx->visit_result, floor_now_ms(f) - fx->enter_ms);
-    if (fx->visit_result != ACD_VISIT_ANSWERED)
-        call->visit.id = 0;
-    switch (fx->visit_result) {
-    case ACD_VISIT_TIMEOUT:
-    case ACD_VISIT_FULL:
-    case ACD_VISIT_NO_AGENTS:
-    case ACD_VISIT_WITHDRAWN:
-    case ACD_VISIT_FAILED:
-    case ACD_VISIT_CLOSED:
-    case ACD_VISIT_PAUSED:
-    case ACD_VISIT_TOO_LONG:
-    case ACD_VISIT_EMPTY: {
-        const struct conf_queue *queue = conf_queue(f->conf, fx->queue);
-        struct conf_target target = {.kind = CONF_TARGET_HANGUP};
-        if (queue && queue->overflow.kind != CONF_TARGET_NONE)
-            target = queue->overflow;
-        floor_post_route(f, call->id, &target); /* refused when the call is over anyway */
-        break;
-    }
-    case ACD_VISIT_ANSWERED:
-    case ACD_VISIT_ABANDONED:
-    case ACD_VISIT_EXIT_KEY: /* who pressed or said so knows where the call goes */
-    case ACD_VISIT_CALLBACK:
-    case ACD_VISIT_RESULTS:
-        break;
-    }
-}
-
-static void agent_changed(struct floor *f, const struct acd_effect *fx) {
-    struct desk *desk = floor_desk(f, fx->agent);
-    /* a state restored from before a restart began earlier than these figures */
-    uint64_t since_ms = fx->was_since_ms > f->started_ms ? fx->was_since_ms : f->started_ms;
-    stats_agent_time(f->stats, fx->agent, desk->handle_queue, fx->was_presence, fx->was_activity,
-                     floor_now_ms(f) - since_ms);
-    if (fx->presence == ACD_READY && fx->activity == ACD_IDLE)
-        desk->free_us = floor_now_us(f);
-    bool at_rest =
-        fx->activity == ACD_IDLE || fx->activity == ACD_UNREACHABLE || fx->activity == ACD_BUSY_OTHER;
-    if (at_rest && fx->activity != fx->was_activity && !desk->direct)
-        desk->call_id = 0;
-    floor_agent_state(f, fx);
-    if (fx->presence != fx->was_presence || fx->reason != fx->was_reason) {
-        log_info("acd", "event=agent agent=%s presence=%s reason=%s activity=%s",
-                 f->conf->agent[fx->agent - 1].id, acd_presence_name(fx->presence),
-                 log_value(acd_reason_name(f->conf, fx->reason)), acd_activity_name(fx->activity));
-        if (f->presence_changed)
-            f->presence_changed(f->arg, fx->agent);
-    }
-}
-
-static void wrap_end(struct floor *f, const struct acd_effect *fx) {
-    struct desk *desk = floor_desk(f, fx->agent);
-    struct record_handle *row = &desk->handle_row;
-    if (!row->id)
-        return;
-    row->wrap_end_us = desk_time(f, desk);
-    row->wrap_ms = (uint32_t)((row->wrap_end_us - row->end_us) / 1000);
-    floor_put_handle(f, desk);
-    row->id = 0;
-    desk->offer_row.id = 0;
-}
-
-void floor_effect(struct floor *f, const struct acd_effect *fx) {
-    switch (fx->type) {
-    case ACD_FX_OFFER:
-        offer(f, fx);
-        break;
-    case ACD_FX_CANCEL:
-        stop_phones(f, floor_desk(f, fx->agent), 0, UA_END_NORMAL);
-        break;
-    case ACD_FX_CONNECT:
-        floor_post_call(f, fx->call, &(struct call_event){.type = CALL_EV_CONNECT});
-        break;
-    case ACD_FX_OFFER_END:
-        offer_end(f, fx);
-        break;
-    case ACD_FX_VISIT_END:
-        visit_end(f, fx);
-        break;
-    case ACD_FX_AGENT:
-        agent_changed(f, fx);
-        break;
-    case ACD_FX_WRAP_END:
-        wrap_end(f, fx);
-        break;
-    case ACD_FX_ENTERED:
-        floor_visit_entered(f, fx);
-        break;
-    case ACD_FX_STEP:
-        floor_visit_step(f, fx);
-        break;
-    case ACD_FX_RESERVE:
-    case ACD_FX_TOLD:
-    case ACD_FX_TYPES:
-        break;
-    }
 }

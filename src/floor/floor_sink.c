@@ -172,7 +172,7 @@ static void confirmed(void *ctx, uint32_t id, const struct media_desc *remote) {
         return;
     leg->call->has_offer = true;
     if (floor_leg_agree(f, leg, remote))
-        floor_post_call(f, leg->call->id, &(struct call_event){.type = CALL_EV_HANGUP});
+        floor_post_call(f, leg->call->id, &(struct call_event){.type = CALL_EV_FAIL});
     floor_pump(f);
 }
 
@@ -210,10 +210,12 @@ static void ended(void *ctx, uint32_t id, uint16_t status, bool by_us, const cha
     if (leg->role == LEG_PHONE) {
         floor_phone_ended(f, leg, status);
     } else if (call) {
+        bool hung_up = status == 0 || status == 487; /* else nobody did: no ACK, session expired */
         call->leg = 0;
-        if (status && !call->contact.answer_us)
+        if (status && (!call->contact.answer_us || !hung_up))
             call->contact.sip_status = status;
-        floor_post_call(f, call->id, &(struct call_event){.type = CALL_EV_CALLER_GONE});
+        floor_post_call(f, call->id,
+                        &(struct call_event){.type = hung_up ? CALL_EV_CALLER_GONE : CALL_EV_CALLER_LOST});
     }
     floor_leg_gone(f, leg);
     floor_pump(f);
@@ -237,9 +239,21 @@ static void trunk_changed(void *ctx, uint32_t trunk, bool up) {
 
 /* ---- media ---- */
 
+/* In a queue most digits mean nothing, some lead out of it. */
+static void queue_digit(struct floor *f, struct call *call, char digit) {
+    static const char digits[] = "0123456789*#";
+    const struct conf_queue *queue = conf_queue(f->conf, call->queue);
+    const char *at = digit ? strchr(digits, digit) : NULL;
+    if (queue && at && queue->exit[at - digits].kind != CONF_TARGET_NONE)
+        floor_post_call(f, call->id,
+                        &(struct call_event){.type = CALL_EV_EXIT, .target = queue->exit[at - digits]});
+}
+
 static void caller_digit(struct floor *f, struct call *call, char digit) {
     if (call->progress.state == CALL_MENU)
         floor_call_ivr(f, call, &(struct ivr_event){.type = IVR_EV_DIGIT, .digit = digit});
+    else if (call->progress.state == CALL_QUEUED)
+        queue_digit(f, call, digit);
 }
 
 static void digit(void *ctx, uint32_t id, char what, uint32_t duration_ms) {
@@ -306,6 +320,8 @@ static void customer(void *ctx, uint32_t request, const struct store_customer *f
         call->contact.customer_id = found->id;
         call->customer_new = found->is_new;
         str_copy(call->customer_name, sizeof call->customer_name, found->name);
+        call->last_agent = conf_find_agent(f->conf, found->last_agent);
+        call->owner_agent = conf_find_agent(f->conf, found->owner_agent);
     }
     if (call->progress.state == CALL_LOOKUP)
         floor_post_call(f, call->id, &(struct call_event){.type = CALL_EV_CUSTOMER, .target = call->target});

@@ -4,9 +4,8 @@
 
 #include <string.h>
 
-static const char *state_of(const struct floor *f, const struct call *call) {
-    const struct desk *desk = call->agent ? &f->desk[call->agent - 1] : NULL;
-    if (call->progress.state == CALL_QUEUED && desk && desk->offer && desk->call_id == call->id)
+static const char *state_of(const struct call *call) {
+    if (call->progress.state == CALL_QUEUED && call->first_desk)
         return "ringing";
     if (call->progress.state == CALL_TALKING && call->held_by_agent)
         return "hold";
@@ -20,12 +19,12 @@ static const char *state_of(const struct floor *f, const struct call *call) {
 struct floor_call_view floor_view_call(const struct floor *f, const struct call *call) {
     uint64_t now_us = floor_now_us(f);
     const struct conf_queue *queue = conf_queue(f->conf, call->queue);
-    const struct conf_agent *agent = conf_agent(f->conf, call->agent);
+    const struct conf_agent *agent = conf_agent(f->conf, call->agent ? call->agent : call->first_desk);
     bool in_queue = call->progress.state == CALL_QUEUED || call->progress.state == CALL_TALKING;
     return (struct floor_call_view){
         .number = call->id - f->first_id + 1,
         .id = call->id,
-        .state = state_of(f, call),
+        .state = state_of(call),
         .caller = call->contact.caller,
         .caller_name = *call->customer_name ? call->customer_name : call->contact.caller_name,
         .called = call->contact.called,

@@ -35,20 +35,22 @@ struct call {
     UT_hash_handle hh;
     struct call *prev, *next; /* all calls, in order of arrival */
     struct call_progress progress;
-    struct conf_target target; /* where it is going, or is */
-    uint32_t leg;              /* the caller's; 0 when over */
-    uint32_t phone;            /* the agent's leg it talks to */
-    uint32_t agent;            /* it rings directly or talks to */
+    struct conf_target target;      /* where it is going, or is */
+    struct conf_target exit;        /* where it goes when it leaves the queue by a key */
+    uint32_t leg;                   /* the caller's; 0 when over */
+    uint32_t phone;                 /* the agent's leg it talks to */
+    uint32_t agent;                 /* it rings directly, talks or has talked to; 0 while it waits */
+    uint32_t first_desk, last_desk; /* agents whose phones ring for it in the queue: a list, see desk */
     uint32_t queue;
     uint32_t caller_agent; /* the caller is an agent's phone */
     bool lookup_pending, has_offer, held_by_agent, service, customer_new;
-    char customer_name[NAME_LEN]; /* from the CRM; told to the agent instead of the caller's own */
+    char customer_name[NAME_LEN];     /* from the CRM; told to the agent instead of the caller's own */
+    uint32_t last_agent, owner_agent; /* from there: who talked to the customer last, who looks after it */
     struct ivr_run ivr;
     struct deadline deadline; /* of the menu, or of the lookup */
     uint32_t play_id;
     uint64_t anchor_wall_us, anchor_us; /* one reading of both clocks: all times of its records */
     uint64_t state_ms;
-    uint64_t queued_us; /* since when it could be given to an agent */
     struct record_contact contact;
     struct record_visit visit; /* the open one; id 0 = none */
 };
@@ -58,13 +60,13 @@ struct call {
 struct desk {
     uint32_t phones[FLOOR_MAX_PHONES]; /* legs being rung, or the one that answered */
     uint32_t phone_count;
-    uint32_t offer;      /* distributor's number; 0 = none */
-    struct call *direct; /* call that rings or talks not through a queue */
-    uint64_t call_id;    /* of offer or handle */
+    uint32_t offer;                /* distributor's number; 0 = none */
+    uint32_t next_desk, prev_desk; /* agents whose phones ring for the same call, in order of the offers */
+    struct call *direct;           /* call that rings or talks not through a queue */
+    uint64_t call_id;              /* of offer or handle */
     bool answered;
     uint16_t sip_status; /* best reason why no phone took it */
     uint64_t ring_us;    /* first 180 */
-    uint64_t free_us;    /* became able and idle */
     uint64_t answered_us, hold_since_us, hold_us;
     uint64_t anchor_wall_us, anchor_us; /* of the call's records */
     uint32_t handle_queue;
@@ -80,7 +82,7 @@ struct desk {
 
 struct work {
     enum { WORK_ACD, WORK_CALL, WORK_FREE_CALL } kind;
-    uint64_t call;
+    uint64_t call, posted_us;
     union {
         struct acd_event acd;
         struct call_event step;
@@ -120,6 +122,7 @@ struct floor {
     uint64_t first_id, next_id, started_ms, day_check_ms;
     uint32_t call_count, leg_count, next_play_id;
     uint64_t calls_total, refused_total, failed_total;
+    uint64_t cause_us; /* when what is being worked off happened, or was due */
     uint64_t delay_bucket[DELAY_BUCKETS], dispatches;
     struct log_limit refuse_limit;
 };
@@ -163,8 +166,16 @@ void floor_leg_gone(struct floor *f, struct leg *leg);
 int floor_negotiate(const struct media_desc *offer, struct media_desc *answer);
 int floor_leg_agree(struct floor *f, struct leg *leg, const struct media_desc *remote);
 
-/* floor_desk.c: offers to agents, talks with them */
+/* floor_effect.c: what the distributor wants */
 void floor_effect(struct floor *f, const struct acd_effect *fx);
+
+/* floor_desk.c: agents' phones, talks with them */
+/* Now, on the clock of the records of the desk's call. */
+uint64_t floor_desk_time(const struct floor *f, const struct desk *desk);
+/* Rings every phone of the agent that can be reached; how many. decision: the distributor's, 0 = none. */
+uint32_t floor_ring_phones(struct floor *f, struct call *call, uint32_t agent, uint64_t decision);
+void floor_stop_phones(struct floor *f, struct desk *desk, uint32_t but, enum ua_end_cause cause);
+void floor_close_offer(struct floor *f, struct desk *desk, enum acd_offer_result result);
 int floor_ring_direct(struct floor *f, struct call *call, uint32_t agent);
 void floor_phone_ringing(struct floor *f, struct leg *leg);
 void floor_phone_answered(struct floor *f, struct leg *leg, const struct media_desc *remote);

@@ -71,6 +71,8 @@ void stats_visit_end(struct stats *s, const struct conf *conf, uint32_t queue, e
         return;
     }
     struct stats_queue *q = &e->today;
+    if (result < ACD_VISIT_RESULTS)
+        q->ends[result]++;
     switch (result) {
     case ACD_VISIT_ANSWERED:
         q->answered++;
@@ -102,6 +104,24 @@ void stats_visit_end(struct stats *s, const struct conf *conf, uint32_t queue, e
         q->longest_wait_ms = wait_ms;
 }
 
+void stats_resumed(struct stats *s, uint32_t queue) {
+    struct queue_entry *e = queue_at(s, queue);
+    if (e)
+        e->today.resumed++;
+}
+
+void stats_step(struct stats *s, uint32_t queue) {
+    struct queue_entry *e = queue_at(s, queue);
+    if (e)
+        e->today.steps++;
+}
+
+void stats_reserve(struct stats *s, uint32_t queue) {
+    struct queue_entry *e = queue_at(s, queue);
+    if (e)
+        e->today.reserves++;
+}
+
 void stats_offer_end(struct stats *s, uint32_t queue, uint32_t agent, enum acd_offer_result result,
                      uint64_t ring_ms) {
     struct queue_entry *q = queue_at(s, queue);
@@ -114,6 +134,7 @@ void stats_offer_end(struct stats *s, uint32_t queue, uint32_t agent, enum acd_o
     a->today.answered += result == ACD_OFFER_ANSWERED;
     a->today.missed += result == ACD_OFFER_NO_ANSWER;
     a->today.rejected += result == ACD_OFFER_REJECTED;
+    a->today.lost_races += result == ACD_OFFER_LOST_RACE;
 }
 
 void stats_handle_end(struct stats *s, uint32_t queue, uint32_t agent, uint64_t talk_ms, uint64_t hold_ms) {

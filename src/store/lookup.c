@@ -78,6 +78,8 @@ static void on_result(void *ctx, uint64_t tag, const PGresult *result) {
         customer.is_new = *column(result, 1) == 't';
         customer.earlier_contacts = (uint32_t)strtoul(column(result, 2), NULL, 10);
         str_copy(customer.name, sizeof customer.name, column(result, 3));
+        str_copy(customer.last_agent, sizeof customer.last_agent, column(result, 4));
+        str_copy(customer.owner_agent, sizeof customer.owner_agent, column(result, 5));
     } else {
         uint32_t dropped;
         if (log_allowed(&lookup->alarm, loop_now_ms(), 3, &dropped))
