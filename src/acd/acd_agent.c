@@ -106,20 +106,30 @@ static struct acd_key agent_key(const struct acd_agent *agent, enum acd_agent_or
     return key;
 }
 
+/* What acd_pick.c looks at first. */
+static void note_heads(struct acd *acd, const struct acd_group *group) {
+    struct acd_plan *plan = &acd->plan;
+    plan->able_count[group->index] = acd_tree_size(&group->able[ACD_BY_IDLE]);
+    plan->able_share[group->index] = acd_tree_total(&group->able[ACD_BY_IDLE]);
+    acd_bit_put(plan->able_groups, group->index, group->able[ACD_BY_IDLE].root != NULL);
+    for (size_t order = 0; order < ACD_AGENT_ORDERS; order++)
+        if (group->able[order].first)
+            plan->heads[order * plan->group_count + group->index] = group->able[order].first->key;
+}
+
 static void link_able(struct acd *acd, struct acd_agent *agent) {
     struct acd_group *group = agent->group;
     for (int order = 0; order < ACD_AGENT_ORDERS; order++)
         if (acd->plan.orders >> order & 1)
             acd_tree_add_share(&group->able[order], &agent->able[order],
                                agent_key(agent, (enum acd_agent_order)order), agent->weight);
-    acd_bit_set(acd->plan.able_groups, group->index);
+    note_heads(acd, group);
 }
 
 static void unlink_able(struct acd *acd, struct acd_agent *agent) {
     for (int order = 0; order < ACD_AGENT_ORDERS; order++)
         acd_tree_remove(&agent->group->able[order], &agent->able[order]);
-    if (!agent->group->able[ACD_BY_IDLE].root)
-        acd_bit_clear(acd->plan.able_groups, agent->group->index);
+    note_heads(acd, agent->group);
 }
 
 void acd_agent_refresh(struct acd *acd, struct acd_agent *agent) {

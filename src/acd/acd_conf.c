@@ -86,6 +86,7 @@ static void swap_queue(struct acd *acd, struct acd_queue *queue) {
     queue->staff_groups = plan->queue_bits + (size_t)i * 2 * plan->group_words;
     queue->serve_groups = queue->staff_groups + plan->group_words;
     queue->overlap = plan->overlaps + (size_t)i * plan->queue_count;
+    queue->fit = plan->fit[i];
     queue->shared_ms = NEVER;
     if (!queue->removed)
         queue->set = *conf; /* with its lists: they last as long as the configuration */
@@ -93,24 +94,15 @@ static void swap_queue(struct acd *acd, struct acd_queue *queue) {
         queue->set.step_count = queue->set.reserve_count = queue->set.skill_count = queue->set.require.count =
             0;
     queue->set.name = queue->set.music = queue->set.greeting = NULL;
-    if (queue->removed) {
-        queue->reserves_in = 0;
-        queue->open_tier = 1;
+    acd_reserve_swap(acd, queue);
+    if (queue->removed)
         return;
-    }
     if (was_removed || was_closed != queue->set.closed)
         queue->closed = queue->set.closed;
     if (was_removed)
         acd_wait_init(&queue->wait, acd->now,
                       queue->set.expected_handle_ms ? queue->set.expected_handle_ms : 240000,
                       queue->set.expected_patience_ms ? queue->set.expected_patience_ms : 120000);
-    queue->reserves_in &= (1u << (queue->set.reserve_count < ACD_MOST_RESERVES ? queue->set.reserve_count
-                                                                               : ACD_MOST_RESERVES)) -
-                          1;
-    queue->open_tier = 1;
-    for (uint32_t k = 0; k < queue->set.reserve_count && k < ACD_MOST_RESERVES; k++)
-        if (queue->reserves_in >> k & 1 && queue->set.reserve[k].tier > queue->open_tier)
-            queue->open_tier = queue->set.reserve[k].tier;
 }
 
 static void detach_calls(struct acd *acd) {
@@ -119,17 +111,19 @@ static void detach_calls(struct acd *acd) {
             acd_call_detach(acd, call);
 }
 
-/* Places, steps and turns by the new rules. */
+/* Places and turns by the new rules. A call stays at its step, if there are still so many, or goes on from
+ * it. */
 static void attach_calls(struct acd *acd) {
     for (struct acd_call *call = acd->calls; call; call = call->hh.next) {
         if (call->state != ACD_CALL_WAITING)
             continue;
         call->capped = false;
-        call->step = 0;
-        call->step = acd_step_now(acd, call);
+        if (call->step >= call->queue->line_count)
+            call->step = call->queue->line_count - 1;
         if (call->only && (call->queue->removed || !acd_preferable(call->only, call->queue)))
             call->only = NULL;
         acd_call_attach(acd, call);
+        acd_step_advance(acd, call);
     }
 }
 
@@ -173,7 +167,7 @@ static void look_at_all(struct acd *acd) {
 int acd_replan(struct acd *acd, const struct conf *conf) {
     struct acd_plan plan;
     int rc;
-    if ((rc = acd_room(acd, acd->agent_count * (size_t)ACD_STEP_ROOM)) ||
+    if ((rc = acd_room(acd, acd->agent_count * (size_t)ACD_STEP_ROOM + acd->waiting + acd->queue_count)) ||
         (rc = acd_plan_make(&plan, acd, conf, acd->queue_count)))
         return rc;
     detach_calls(acd);

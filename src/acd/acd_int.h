@@ -73,7 +73,8 @@ struct acd_queue {
     struct acd_wait_service service; /* what its callers can count on */
     double *overlap;                 /* by queue number - 1: part of its calls that they take, too */
     uint64_t shared_ms,
-        shared_serial;      /* when staff and overlap were reckoned; shared_serial: see acd.staff_serial */
+        shared_serial;  /* when staff and overlap were reckoned; shared_serial: see acd.staff_serial */
+    const int32_t *fit; /* by group: SKILL_THEN_IDLE and SCORED, what the skills are worth here; else NULL */
     uint64_t *staff_groups; /* bits: groups that may take calls of some step at some tier */
     uint64_t *serve_groups; /* bits: groups that are listed for the queue, whatever their skills */
     struct acd_node timer;
@@ -161,6 +162,9 @@ struct acd_plan {
     uint64_t *bits;                     /* memory of all the bits, also the queues' and lines' */
     uint64_t *queue_bits;               /* queue_count times two rows of group_words */
     uint8_t *bytes;                     /* of levels and tiers */
+    uint32_t *able_count, *able_share;  /* by group: able agents, and the sum of their weights */
+    struct acd_key *heads;              /* by order, by group: key of the first able agent */
+    int32_t **fit;                      /* by queue number - 1, see acd_queue */
     uint32_t *queue_lists;              /* of the groups */
     double *overlaps;                   /* of the queues */
     struct acd_wait_group *share_group; /* room to reckon in, and */
@@ -360,6 +364,8 @@ void acd_prefer_release(struct acd *acd);
 void acd_loads_check(struct acd *acd, const struct acd_group *group); /* an agent of it came or went */
 void acd_load_check(struct acd *acd, const struct acd_queue *queue);
 int acd_loads(struct acd *acd);
+/* After a reload: entries that are gone are out. Needs room for one effect. */
+void acd_reserve_swap(struct acd *acd, struct acd_queue *queue);
 uint64_t acd_reserve_due(const struct acd *acd, const struct acd_queue *queue);
 
 /* acd_resume.c */
@@ -378,10 +384,6 @@ int acd_tell(struct acd *acd, const struct acd_event *event);
 /* 0 or -ENOMEM. */
 int acd_plan_make(struct acd_plan *plan, const struct acd *acd, const struct conf *conf, uint32_t queues);
 void acd_plan_free(struct acd_plan *plan);
-/* How well agents of the group fit: sum of their levels in the skills the queue names. */
-uint32_t acd_skill_fit(const struct acd *acd, const struct acd_group *group, const struct acd_queue *queue);
-uint32_t acd_skill_named(const struct acd *acd, const struct acd_queue *queue); /* how many it names */
-uint32_t acd_skill_waste(const struct acd *acd, const struct acd_group *group, const struct acd_queue *queue);
 int acd_skill_change(struct acd *acd, const struct acd_event *event);
 
 /* acd_match.c */

@@ -2,14 +2,31 @@
  * Which agent gets the call: the strategies by name, the score, and the writing down of why. */
 #include "acd/acd_int.h"
 
+#include <string.h>
+
 enum { MOST_PASSED = 2, SHOWN = ACD_OTHERS + 1 };
 
-/* What a strategy is: in which order the able agents of a group are kept, and what rank the group's (or, in
- * that order, the agent's) own adds. Least rank first, then longest idle, then lower number. */
+struct choice;
+/* What a strategy is: in which order the able agents of a group are kept, and what it makes of an agent's key
+ * in that order: least first. All keys end with idle order and number, so ties go to the longest idle, then
+ * by number. */
 struct strategy {
     enum acd_agent_order order;
-    int64_t (*rank)(const struct acd *acd, const struct acd_call *call, const struct acd_agent *agent);
+    void (*rank)(const struct choice *choice, uint32_t group, struct acd_key *key);
     bool by_lot;
+};
+
+struct candidate {
+    uint32_t group;
+    struct acd_key key; /* id: the agent's number */
+};
+struct choice {
+    const struct acd *acd;
+    const struct acd_call *call;
+    const struct strategy *strategy;
+    struct candidate best[SHOWN]; /* in order */
+    uint32_t count, able;         /* able: how many there are, whether acceptable or not */
+    bool avoid;                   /* leave out the one who has just not taken it */
 };
 
 bool acd_excludes(const struct acd_call *call, uint32_t agent) {
@@ -26,64 +43,52 @@ static struct acd_agent *owner(const struct acd_node *node, enum acd_agent_order
 
 /* ---- ranks ---- */
 
-static int64_t rank_alike(const struct acd *acd, const struct acd_call *call, const struct acd_agent *agent) {
-    return 0;
-}
-static int64_t rank_fit(const struct acd *acd, const struct acd_call *call, const struct acd_agent *agent) {
-    return -(int64_t)acd_skill_fit(acd, agent->group, call->queue);
-}
-static int64_t rank_calls(const struct acd *acd, const struct acd_call *call, const struct acd_agent *agent) {
-    return agent->handles;
-}
-static int64_t rank_talk(const struct acd *acd, const struct acd_call *call, const struct acd_agent *agent) {
-    return (int64_t)agent->talk_ms;
-}
-static int64_t rank_number(const struct acd *acd, const struct acd_call *call,
-                           const struct acd_agent *agent) {
-    return agent->id;
+static void rank_as_kept(const struct choice *choice, uint32_t group, struct acd_key *key) {}
+static void rank_fit(const struct choice *choice, uint32_t group, struct acd_key *key) {
+    key->rank = -(int64_t)choice->call->queue->fit[group];
 }
 /* Those after the last one offered, then those before. */
-static int64_t rank_round(const struct acd *acd, const struct acd_call *call, const struct acd_agent *agent) {
-    return agent->id > call->queue->last_agent ? agent->id : (int64_t)agent->id + UINT32_MAX;
+static void rank_round(const struct choice *choice, uint32_t group, struct acd_key *key) {
+    key->rank = key->id > choice->call->queue->last_agent ? 0 : 1;
 }
 
-static int64_t score_of(const struct acd *acd, const struct acd_call *call, const struct acd_agent *agent) {
-    const struct conf_score *weight = &call->queue->set.score;
+static int64_t score_of(const struct choice *choice, uint32_t group, const struct acd_key *key) {
+    const struct acd_queue *queue = choice->call->queue;
+    const struct conf_score *weight = &queue->set.score;
     uint64_t cap_ms = weight->idle_cap_ms ? weight->idle_cap_ms : 600000;
-    uint64_t idle_ms = acd->now > agent->idle_order_ms ? acd->now - agent->idle_order_ms : 0;
-    uint32_t named = acd_skill_named(acd, call->queue);
-    int64_t score = 0;
-    if (named)
-        score += (int64_t)weight->skill * acd_skill_fit(acd, agent->group, call->queue) * 1000 / (10 * named);
-    if (call->preferred == agent->id)
+    uint64_t idle_ms = choice->acd->now > key->time ? choice->acd->now - key->time : 0;
+    int64_t score = queue->fit[group];
+    if (choice->call->preferred == key->id)
         score += (int64_t)weight->preferred * 1000;
-    score += (int64_t)(weight->idle * (uint64_t)1000 * (idle_ms < cap_ms ? idle_ms : cap_ms) / cap_ms);
-    return score - (int64_t)weight->waste * 1000 * acd_skill_waste(acd, agent->group, call->queue);
+    return score + (int64_t)(weight->idle * (uint64_t)1000 * (idle_ms < cap_ms ? idle_ms : cap_ms) / cap_ms);
 }
-static int64_t rank_score(const struct acd *acd, const struct acd_call *call, const struct acd_agent *agent) {
-    return -score_of(acd, call, agent);
+static void rank_score(const struct choice *choice, uint32_t group, struct acd_key *key) {
+    key->rank = -score_of(choice, group, key);
 }
 
 static const struct strategy strategies[CONF_STRATEGIES] = {
-    [CONF_LONGEST_IDLE] = {ACD_BY_IDLE, rank_alike, false},
+    [CONF_LONGEST_IDLE] = {ACD_BY_IDLE, rank_as_kept, false},
     [CONF_SKILL_THEN_IDLE] = {ACD_BY_IDLE, rank_fit, false},
-    [CONF_FEWEST_CALLS] = {ACD_BY_CALLS, rank_calls, false},
-    [CONF_LEAST_TALK] = {ACD_BY_TALK, rank_talk, false},
+    [CONF_FEWEST_CALLS] = {ACD_BY_CALLS, rank_as_kept, false},
+    [CONF_LEAST_TALK] = {ACD_BY_TALK, rank_as_kept, false},
     [CONF_ROUND_ROBIN] = {ACD_BY_NUMBER, rank_round, false},
-    [CONF_LINEAR] = {ACD_BY_NUMBER, rank_number, false},
-    [CONF_RANDOM] = {ACD_BY_NUMBER, rank_alike, true},
-    [CONF_WEIGHTED] = {ACD_BY_NUMBER, rank_alike, true},
-    [CONF_RING_ALL] = {ACD_BY_IDLE, rank_alike, false},
-    [CONF_RING_PROGRESSIVELY] = {ACD_BY_IDLE, rank_alike, false},
+    [CONF_LINEAR] = {ACD_BY_NUMBER, rank_as_kept, false},
+    [CONF_RANDOM] = {ACD_BY_NUMBER, rank_as_kept, true},
+    [CONF_WEIGHTED] = {ACD_BY_NUMBER, rank_as_kept, true},
+    [CONF_RING_ALL] = {ACD_BY_IDLE, rank_as_kept, false},
+    [CONF_RING_PROGRESSIVELY] = {ACD_BY_IDLE, rank_as_kept, false},
     [CONF_SCORED] = {ACD_BY_IDLE, rank_score, false},
 };
 
 /* What people are shown of a rank, in thousandths: seconds idle or of talk, calls, levels, points, number. */
-static int32_t shown(const struct acd *acd, const struct acd_call *call, const struct acd_agent *agent) {
+static int32_t shown(const struct choice *choice, const struct acd_agent *agent) {
+    const struct acd_queue *queue = choice->call->queue;
+    uint64_t idle_ms = choice->acd->now > agent->idle_order_ms ? choice->acd->now - agent->idle_order_ms : 0;
+    struct acd_key key = {.time = agent->idle_order_ms, .id = agent->id};
     int64_t value;
-    switch (call->queue->set.strategy) {
+    switch (queue->set.strategy) {
     case CONF_SKILL_THEN_IDLE:
-        value = 1000 * (int64_t)acd_skill_fit(acd, agent->group, call->queue);
+        value = 1000 * (int64_t)queue->fit[agent->group->index];
         break;
     case CONF_FEWEST_CALLS:
         value = 1000 * (int64_t)agent->handles;
@@ -99,7 +104,7 @@ static int32_t shown(const struct acd *acd, const struct acd_call *call, const s
         value = 1000 * (int64_t)agent->weight;
         break;
     case CONF_SCORED:
-        value = score_of(acd, call, agent);
+        value = score_of(choice, agent->group->index, &key);
         break;
     case CONF_LONGEST_IDLE:
     case CONF_RANDOM:
@@ -107,7 +112,7 @@ static int32_t shown(const struct acd *acd, const struct acd_call *call, const s
     case CONF_RING_PROGRESSIVELY:
     case CONF_STRATEGIES:
     default:
-        value = acd->now > agent->idle_order_ms ? (int64_t)(acd->now - agent->idle_order_ms) : 0;
+        value = (int64_t)idle_ms;
         break;
     }
     return value > INT32_MAX ? INT32_MAX : value < INT32_MIN ? INT32_MIN : (int32_t)value;
@@ -115,23 +120,9 @@ static int32_t shown(const struct acd *acd, const struct acd_call *call, const s
 
 /* ---- candidates: the best few, in order ---- */
 
-struct candidate {
-    struct acd_agent *agent;
-    struct acd_key key;
-};
-struct choice {
-    const struct acd *acd;
-    const struct acd_call *call;
-    const struct strategy *strategy;
-    struct candidate best[SHOWN];
-    uint32_t count, able; /* able: how many there are, whether acceptable or not */
-    bool avoid;           /* leave out the one who has just not taken it */
-};
-
-static void consider(struct choice *choice, struct acd_agent *agent) {
-    struct acd_key key = {choice->strategy->rank(choice->acd, choice->call, agent), agent->idle_order_ms,
-                          agent->id};
+static void consider(struct choice *choice, uint32_t group, struct acd_key key) {
     uint32_t at = choice->count;
+    choice->strategy->rank(choice, group, &key);
     while (at && acd_key_before(&key, &choice->best[at - 1].key))
         at--;
     if (at == SHOWN)
@@ -140,77 +131,72 @@ static void consider(struct choice *choice, struct acd_agent *agent) {
         choice->count++;
     for (uint32_t i = choice->count - 1; i > at; i--)
         choice->best[i] = choice->best[i - 1];
-    choice->best[at] = (struct candidate){agent, key};
+    choice->best[at] = (struct candidate){group, key};
 }
 
-static bool acceptable(const struct choice *choice, const struct acd_agent *agent) {
-    if (choice->avoid && agent->id == choice->call->avoid)
+static bool acceptable(const struct choice *choice, uint64_t agent) {
+    if (choice->avoid && agent == choice->call->avoid)
         return false;
-    return !acd_excludes(choice->call, agent->id);
+    return !acd_excludes(choice->call, (uint32_t)agent);
+}
+
+static bool goes_round(const struct choice *choice) {
+    return choice->call->queue->set.strategy == CONF_ROUND_ROBIN;
 }
 
 /* Where the strategy's order begins in a group. */
-static struct acd_node *begin(const struct choice *choice, const struct acd_group *group) {
+static const struct acd_node *begin(const struct choice *choice, const struct acd_group *group) {
     const struct acd_tree *tree = &group->able[choice->strategy->order];
     struct acd_key after = {.id = (uint64_t)choice->call->queue->last_agent + 1};
-    struct acd_node *node = NULL;
-    if (choice->call->queue->set.strategy == CONF_ROUND_ROBIN)
-        node = acd_tree_from(tree, &after);
+    const struct acd_node *node = goes_round(choice) ? acd_tree_from(tree, &after) : NULL;
     return node ? node : tree->first;
 }
 
 /* The next in that order, wrapping around for round robin; NULL when all were seen. */
-static struct acd_node *next_in(const struct choice *choice, const struct acd_group *group,
-                                const struct acd_node *node) {
-    struct acd_node *next = acd_tree_next(node);
-    if (choice->call->queue->set.strategy != CONF_ROUND_ROBIN)
+static const struct acd_node *next_in(const struct choice *choice, const struct acd_group *group,
+                                      const struct acd_node *node) {
+    const struct acd_node *next = acd_tree_next(node);
+    if (!goes_round(choice))
         return next;
     if (!next)
         next = group->able[ACD_BY_NUMBER].first;
     return next == begin(choice, group) ? NULL : next;
 }
 
-static struct acd_agent *head(const struct choice *choice, const struct acd_group *group,
-                              const struct acd_agent *but) {
-    for (struct acd_node *node = begin(choice, group); node; node = next_in(choice, group, node)) {
-        struct acd_agent *agent = owner(node, choice->strategy->order);
-        if (agent != but && acceptable(choice, agent))
-            return agent;
-    }
-    return NULL;
+/* The group's first agent who may get the call, but not `but`; NULL when there is none. */
+static const struct acd_node *head(const struct choice *choice, const struct acd_group *group, uint64_t but) {
+    const struct acd_node *node = begin(choice, group);
+    while (node && (node->key.id == but || !acceptable(choice, node->key.id)))
+        node = next_in(choice, group, node);
+    return node;
 }
 
 /* The others of the groups that won, so that the best few are right, not only the best. */
 static void consider_rest(struct choice *choice) {
-    struct acd_agent *heads[SHOWN];
+    struct candidate heads[SHOWN];
     uint32_t count = choice->count;
-    for (uint32_t i = 0; i < count; i++)
-        heads[i] = choice->best[i].agent;
+    memcpy(heads, choice->best, sizeof heads);
     for (uint32_t i = 0; i < count; i++) {
-        const struct acd_group *group = heads[i]->group;
-        if (choice->strategy->rank == rank_score && heads[i]->id == choice->call->preferred)
+        const struct acd_group *group = &choice->acd->plan.group[heads[i].group];
+        const struct acd_node *node = &choice->acd->agent[heads[i].key.id - 1]->able[choice->strategy->order];
+        if (choice->strategy->rank == rank_score && heads[i].key.id == choice->call->preferred)
             continue; /* his group has another head */
-        struct acd_node *node = &heads[i]->able[choice->strategy->order];
-        for (int more = 0; more < ACD_OTHERS && (node = next_in(choice, group, node)); more++) {
-            struct acd_agent *agent = owner(node, choice->strategy->order);
-            if (acceptable(choice, agent) && agent->id != choice->call->preferred)
-                consider(choice, agent);
-        }
+        for (int more = 0; more < ACD_OTHERS && (node = next_in(choice, group, node)); more++)
+            if (acceptable(choice, node->key.id) && node->key.id != choice->call->preferred)
+                consider(choice, group->index, node->key);
     }
 }
 
-/* Groups with able agents who may take the call, word by word. */
-#define EACH_GROUP(acd, call, group, w, bits)                                                                \
-    for (uint32_t w = 0; w < (acd)->plan.group_words; w++)                                                   \
+/* Indices of groups with able agents who may take the call. */
+#define EACH_GROUP(acd, call, index, w, bits)                                                                \
+    for (uint32_t w = 0, index; w < (acd)->plan.group_words; w++)                                            \
         for (uint64_t bits = acd_admits(&(acd)->plan, acd_call_line(call))[w] & (acd)->plan.able_groups[w];  \
-             bits && ((group) = &(acd)->plan.group[w * 64 + (uint32_t)__builtin_ctzll(bits)]);               \
-             bits &= bits - 1)
+             bits && (index = w * 64 + (uint32_t)__builtin_ctzll(bits), true); bits &= bits - 1)
 
 uint32_t acd_candidates(const struct acd *acd, const struct acd_call *call, uint32_t most) {
-    const struct acd_group *group;
     uint32_t count = 0;
-    EACH_GROUP(acd, call, group, w, bits) {
-        count += acd_tree_size(&group->able[ACD_BY_IDLE]);
+    EACH_GROUP(acd, call, index, w, bits) {
+        count += acd->plan.able_count[index];
         if (count >= most)
             return most;
     }
@@ -218,27 +204,38 @@ uint32_t acd_candidates(const struct acd *acd, const struct acd_call *call, uint
 }
 
 /* With its bonus the preferred agent need not be the first of the group. */
-static struct acd_agent *preferred_of(const struct choice *choice) {
+static uint32_t preferred_of(const struct choice *choice) {
     const struct acd *acd = choice->acd;
-    struct acd_agent *agent = acd_agent(acd, choice->call->preferred);
+    const struct acd_agent *agent = acd_agent(acd, choice->call->preferred);
     bool scored = choice->call->queue->set.strategy == CONF_SCORED;
-    if (!scored || !agent || !acd_agent_able(acd, agent) || !acceptable(choice, agent) ||
+    if (!scored || !agent || !acd_agent_able(acd, agent) || !acceptable(choice, agent->id) ||
         !acd_bit(acd_admits(&acd->plan, acd_call_line(choice->call)), agent->group->index))
-        return NULL;
-    return agent;
+        return 0;
+    return agent->id;
 }
 
+/* The first of each group is at hand in plan.heads, next to the others': a look at the group itself only when
+ * that one may not get the call. */
 static void choose(struct choice *choice) {
-    const struct acd_group *group;
-    struct acd_agent *preferred = preferred_of(choice);
+    const struct acd_plan *plan = &choice->acd->plan;
+    const struct acd_key *heads = plan->heads + (size_t)choice->strategy->order * plan->group_count;
+    uint32_t preferred = preferred_of(choice), last = choice->call->queue->last_agent;
+    bool round = goes_round(choice);
     choice->count = choice->able = 0;
-    if (preferred)
-        consider(choice, preferred);
-    EACH_GROUP(choice->acd, choice->call, group, w, bits) {
-        struct acd_agent *agent = head(choice, group, preferred);
-        choice->able += acd_tree_size(&group->able[ACD_BY_IDLE]);
-        if (agent)
-            consider(choice, agent);
+    if (preferred) {
+        const struct acd_agent *agent = choice->acd->agent[preferred - 1];
+        consider(choice, agent->group->index, agent->able[ACD_BY_IDLE].key);
+    }
+    EACH_GROUP(choice->acd, choice->call, index, w, bits) {
+        uint64_t id = heads[index].id;
+        choice->able += plan->able_count[index];
+        if (id != preferred && acceptable(choice, id) && !(round && id <= last)) {
+            consider(choice, index, heads[index]);
+            continue;
+        }
+        const struct acd_node *node = head(choice, &plan->group[index], preferred);
+        if (node)
+            consider(choice, index, node->key);
     }
     consider_rest(choice);
 }
@@ -249,66 +246,76 @@ static uint64_t share_of(const struct acd_call *call, const struct acd_agent *ag
     return call->queue->set.strategy == CONF_WEIGHTED ? agent->weight : 1;
 }
 
-/* The i-th of those in the group who may not be drawn (exclusions, and the avoided one); NULL when he is in
- * another group, or not able, or was there before. */
-static const struct acd_agent *left_out(const struct choice *choice, int i, const struct acd_group *group) {
-    const struct acd_call *call = choice->call;
-    uint32_t id = i < ACD_EXCLUDED ? call->excluded[i] : choice->avoid ? call->avoid : 0;
-    const struct acd_agent *agent = acd_agent(choice->acd, id);
-    for (int k = 0; k < i && k < ACD_EXCLUDED; k++)
-        if (call->excluded[k] == id)
-            return NULL;
-    return agent && agent->group == group && acd_node_linked(&agent->able[ACD_BY_NUMBER]) ? agent : NULL;
+struct lots {
+    const struct choice *choice;
+    bool by_share;
+    const struct acd_agent *out[ACD_EXCLUDED + 1]; /* able ones who may not be drawn */
+    uint32_t out_count;
+};
+
+static void leave_out(struct lots *lots, uint32_t id) {
+    const struct acd_agent *agent = acd_agent(lots->choice->acd, id);
+    if (!agent || !acd_node_linked(&agent->able[ACD_BY_NUMBER]))
+        return;
+    for (uint32_t i = 0; i < lots->out_count; i++)
+        if (lots->out[i] == agent)
+            return;
+    lots->out[lots->out_count++] = agent;
 }
 
-static uint64_t group_share(const struct choice *choice, const struct acd_group *group) {
-    const struct acd_tree *tree = &group->able[ACD_BY_NUMBER];
-    uint64_t sum =
-        choice->call->queue->set.strategy == CONF_WEIGHTED ? acd_tree_total(tree) : acd_tree_size(tree);
-    for (int i = 0; i <= ACD_EXCLUDED; i++) {
-        const struct acd_agent *agent = left_out(choice, i, group);
-        if (agent)
-            sum -= share_of(choice->call, agent);
-    }
+static uint64_t group_share(const struct lots *lots, uint32_t group) {
+    const struct acd_plan *plan = &lots->choice->acd->plan;
+    uint64_t sum = lots->by_share ? plan->able_share[group] : plan->able_count[group];
+    for (uint32_t i = 0; i < lots->out_count; i++)
+        if (lots->out[i]->group->index == group)
+            sum -= share_of(lots->choice->call, lots->out[i]);
     return sum;
 }
 
 /* Those who may not be drawn lie somewhere in the row of shares: `at` jumps over each it would meet. */
-static struct acd_agent *draw_in(const struct choice *choice, const struct acd_group *group, uint64_t at) {
-    bool by_share = choice->call->queue->set.strategy == CONF_WEIGHTED;
+static struct acd_agent *draw_in(const struct lots *lots, uint32_t group, uint64_t at) {
     uint64_t out[ACD_EXCLUDED + 1][2]; /* begin and length, in order */
     uint32_t count = 0;
-    for (int i = 0; i <= ACD_EXCLUDED; i++) {
-        const struct acd_agent *agent = left_out(choice, i, group);
-        if (!agent)
+    for (uint32_t i = 0; i < lots->out_count; i++) {
+        if (lots->out[i]->group->index != group)
             continue;
-        uint64_t begins = acd_tree_share_before(&agent->able[ACD_BY_NUMBER], by_share);
+        uint64_t begins = acd_tree_share_before(&lots->out[i]->able[ACD_BY_NUMBER], lots->by_share);
         uint32_t k = count++;
         for (; k && out[k - 1][0] > begins; k--) {
             out[k][0] = out[k - 1][0];
             out[k][1] = out[k - 1][1];
         }
         out[k][0] = begins;
-        out[k][1] = share_of(choice->call, agent);
+        out[k][1] = share_of(lots->choice->call, lots->out[i]);
     }
     for (uint32_t i = 0; i < count; i++)
         if (at >= out[i][0])
             at += out[i][1];
-    return owner(acd_tree_at_share(&group->able[ACD_BY_NUMBER], at, by_share), ACD_BY_NUMBER);
+    const struct acd_tree *tree = &lots->choice->acd->plan.group[group].able[ACD_BY_NUMBER];
+    return owner(acd_tree_at_share(tree, at, lots->by_share), ACD_BY_NUMBER);
 }
 
-static struct acd_agent *draw(struct acd *acd, const struct choice *choice) {
-    const struct acd_group *group;
+/* One walk over the groups to add up, one to find; NULL when nobody may be drawn. */
+static struct acd_agent *draw(struct acd *acd, struct choice *choice) {
+    const struct acd_call *call = choice->call;
+    struct lots lots = {.choice = choice, .by_share = call->queue->set.strategy == CONF_WEIGHTED};
     uint64_t total = 0, at;
-    EACH_GROUP(acd, choice->call, group, w, bits)
-    total += group_share(choice, group);
+    for (int i = 0; i < ACD_EXCLUDED; i++)
+        leave_out(&lots, call->excluded[i]);
+    if (choice->avoid)
+        leave_out(&lots, call->avoid);
+    choice->able = 0;
+    EACH_GROUP(acd, call, index, w, bits) {
+        total += group_share(&lots, index);
+        choice->able += acd->plan.able_count[index];
+    }
     if (!total)
         return NULL;
     at = rng_next(&acd->rng) % total;
-    EACH_GROUP(acd, choice->call, group, w, bits) {
-        uint64_t share = group_share(choice, group);
+    EACH_GROUP(acd, call, index, w, bits) {
+        uint64_t share = group_share(&lots, index);
         if (at < share)
-            return draw_in(choice, group, at);
+            return draw_in(&lots, index, at);
         at -= share;
     }
     return NULL;
@@ -357,36 +364,41 @@ static void note(struct acd *acd, struct acd_call *call, const struct choice *ch
         return;
     }
     decision->candidates = choice->able;
-    decision->score = shown(acd, call, taken);
+    decision->score = shown(choice, taken);
     for (uint32_t i = 0; i < choice->count && others < ACD_OTHERS; i++) {
-        if (choice->best[i].agent == taken)
+        const struct acd_agent *other = acd->agent[choice->best[i].key.id - 1];
+        if (other == taken)
             continue;
-        decision->other[others].agent = choice->best[i].agent->id;
-        decision->other[others++].score = shown(acd, call, choice->best[i].agent);
+        decision->other[others].agent = other->id;
+        decision->other[others++].score = shown(choice, other);
     }
 }
 
 /* ---- picking ---- */
 
 bool acd_pickable(const struct acd *acd, const struct acd_call *call) {
-    const struct acd_group *group;
     struct choice choice = {acd, call, &strategies[call->queue->set.strategy], .avoid = false};
-    EACH_GROUP(acd, call, group, w, bits)
-    if (head(&choice, group, NULL))
+    EACH_GROUP(acd, call, index, w, bits)
+    if (head(&choice, &acd->plan.group[index], 0))
         return true;
     return false;
 }
 
+static struct acd_agent *take(struct acd *acd, struct choice *choice) {
+    if (choice->strategy->by_lot)
+        return draw(acd, choice);
+    choose(choice);
+    return choice->count ? acd->agent[choice->best[0].key.id - 1] : NULL;
+}
+
 struct acd_agent *acd_pick(struct acd *acd, struct acd_call *call) {
-    struct choice choice = {acd, call, &strategies[call->queue->set.strategy], .avoid = true};
+    struct choice choice = {acd, call, &strategies[call->queue->set.strategy], .avoid = call->avoid != 0};
     struct acd_agent *taken = call->only;
-    if (!taken) {
-        choose(&choice);
-        if (!choice.count) { /* nobody but the one who has just not taken it */
-            choice.avoid = false;
-            choose(&choice);
-        }
-        taken = choice.strategy->by_lot ? draw(acd, &choice) : choice.best[0].agent;
+    if (!taken)
+        taken = take(acd, &choice);
+    if (!taken) { /* nobody but the one who has just not taken it */
+        choice.avoid = false;
+        taken = take(acd, &choice);
     }
     note(acd, call, &choice, taken);
     return taken;

@@ -64,6 +64,29 @@ static uint32_t most_reserves(const struct acd_queue *queue) {
     return queue->set.reserve_count < ACD_MOST_RESERVES ? queue->set.reserve_count : ACD_MOST_RESERVES;
 }
 
+/* Needs room for one effect. */
+static void open_tier(struct acd *acd, struct acd_queue *queue, uint32_t tier) {
+    if (tier == queue->open_tier)
+        return;
+    queue->open_tier = tier;
+    struct acd_effect *effect = acd_emit(acd, ACD_FX_RESERVE);
+    effect->queue = queue->number;
+    effect->tier = tier;
+    struct acd_decision *decision = acd_decide(acd, NULL, ACD_DID_RESERVE);
+    decision->queue = queue->number;
+    decision->value = tier;
+    acd_match_queue(acd, queue);
+}
+
+void acd_reserve_swap(struct acd *acd, struct acd_queue *queue) {
+    uint32_t tier = 1, count = queue->removed ? 0 : most_reserves(queue);
+    queue->reserves_in &= (1u << count) - 1;
+    for (uint32_t i = 0; i < count; i++)
+        if (queue->reserves_in >> i & 1 && queue->set.reserve[i].tier > tier)
+            tier = queue->set.reserve[i].tier;
+    open_tier(acd, queue, tier);
+}
+
 static void look_at_load(struct acd *acd, struct acd_queue *queue) {
     uint32_t tier = 1;
     for (uint32_t i = 0; i < most_reserves(queue); i++) {
@@ -81,16 +104,7 @@ static void look_at_load(struct acd *acd, struct acd_queue *queue) {
         if (in && reserve->tier > tier)
             tier = reserve->tier;
     }
-    if (tier == queue->open_tier)
-        return;
-    queue->open_tier = tier;
-    struct acd_effect *effect = acd_emit(acd, ACD_FX_RESERVE);
-    effect->queue = queue->number;
-    effect->tier = tier;
-    struct acd_decision *decision = acd_decide(acd, NULL, ACD_DID_RESERVE);
-    decision->queue = queue->number;
-    decision->value = tier;
-    acd_match_queue(acd, queue);
+    open_tier(acd, queue, tier);
 }
 
 int acd_loads(struct acd *acd) {

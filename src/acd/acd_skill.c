@@ -120,33 +120,6 @@ static void find_rare(struct acd_plan *plan, const struct conf *conf) {
     }
 }
 
-uint32_t acd_skill_fit(const struct acd *acd, const struct acd_group *group, const struct acd_queue *queue) {
-    uint32_t fit = 0, words = acd_words(acd->plan.skill_count + 1);
-    const uint64_t *named = acd->plan.named + (size_t)(queue->number - 1) * words;
-    for (uint32_t w = 0; w < words; w++)
-        for (uint64_t bits = named[w]; bits; bits &= bits - 1)
-            fit += group->level[w * 64 + (uint32_t)__builtin_ctzll(bits)];
-    return fit;
-}
-
-uint32_t acd_skill_named(const struct acd *acd, const struct acd_queue *queue) {
-    uint32_t count = 0, words = acd_words(acd->plan.skill_count + 1);
-    const uint64_t *named = acd->plan.named + (size_t)(queue->number - 1) * words;
-    for (uint32_t w = 0; w < words; w++)
-        count += (uint32_t)__builtin_popcountll(named[w]);
-    return count;
-}
-
-uint32_t acd_skill_waste(const struct acd *acd, const struct acd_group *group,
-                         const struct acd_queue *queue) {
-    uint32_t waste = 0, words = acd_words(acd->plan.skill_count + 1);
-    const uint64_t *named = acd->plan.named + (size_t)(queue->number - 1) * words;
-    for (uint32_t w = 0; w < words; w++)
-        for (uint64_t bits = acd->plan.rare[w] & ~named[w]; bits; bits &= bits - 1)
-            waste += group->level[w * 64 + (uint32_t)__builtin_ctzll(bits)] != 0;
-    return waste;
-}
-
 /* ---- tables ---- */
 
 static bool removed(const struct conf *conf, uint32_t queue) {
@@ -266,6 +239,58 @@ static int make_bits(struct acd_plan *plan, const struct conf *conf) {
     return 0;
 }
 
+/* Sum of the levels in the skills the queue names. */
+static int64_t levels_in(const struct acd_plan *plan, const uint64_t *named, const struct acd_group *group) {
+    int64_t sum = 0;
+    for (uint32_t w = 0; w < acd_words(plan->skill_count + 1); w++)
+        for (uint64_t bits = named[w]; bits; bits &= bits - 1)
+            sum += group->level[w * 64 + (uint32_t)__builtin_ctzll(bits)];
+    return sum;
+}
+
+/* has: bits of the group's skills. */
+static int32_t fit_of(const struct acd_plan *plan, const struct conf_queue *queue, const uint64_t *named,
+                      const struct acd_group *group, const uint64_t *has) {
+    int64_t levels = levels_in(plan, named, group), count = 0, unused = 0;
+    if (queue->strategy == CONF_SKILL_THEN_IDLE)
+        return (int32_t)levels;
+    for (uint32_t w = 0; w < acd_words(plan->skill_count + 1); w++) {
+        count += __builtin_popcountll(named[w]);
+        unused += __builtin_popcountll(has[w] & plan->rare[w] & ~named[w]);
+    }
+    int64_t fit = count ? (int64_t)queue->score.skill * levels * 1000 / (10 * count) : 0;
+    return (int32_t)(fit - (int64_t)queue->score.waste * 1000 * unused);
+}
+
+static int make_fit_row(struct acd_plan *plan, const struct conf *conf, uint32_t q, const uint64_t *has) {
+    uint32_t words = acd_words(plan->skill_count + 1);
+    plan->fit[q] = acd_alloc((plan->group_count + 1) * sizeof **plan->fit);
+    if (!plan->fit[q])
+        return -ENOMEM;
+    for (uint32_t g = 0; g < plan->group_count; g++)
+        plan->fit[q][g] = fit_of(plan, &conf->queue[q], plan->named + (size_t)q * words, &plan->group[g],
+                                 has + (size_t)g * words);
+    return 0;
+}
+
+/* What skills are worth is the same for all of a group: reckoned once. */
+static int make_fit(struct acd_plan *plan, const struct conf *conf) {
+    uint32_t words = acd_words(plan->skill_count + 1);
+    uint64_t *has = acd_alloc(((size_t)plan->group_count * words + 1) * sizeof *has);
+    int rc = has ? 0 : -ENOMEM;
+    for (uint32_t g = 0; g < plan->group_count && !rc; g++)
+        for (uint32_t skill = 1; skill <= plan->skill_count; skill++)
+            if (plan->group[g].level[skill])
+                acd_bit_set(has + (size_t)g * words, skill);
+    for (uint32_t q = 0; q < conf->queue_count && !rc; q++) {
+        enum conf_strategy strategy = conf->queue[q].strategy;
+        if (!conf->queue[q].removed && (strategy == CONF_SKILL_THEN_IDLE || strategy == CONF_SCORED))
+            rc = make_fit_row(plan, conf, q, has);
+    }
+    free(has);
+    return rc;
+}
+
 /* Which queues each group may take calls of, and room for acd_staff.c. */
 static int make_shares(struct acd_plan *plan) {
     size_t count = 0, queues = plan->queue_count;
@@ -275,10 +300,15 @@ static int make_shares(struct acd_plan *plan) {
     for (uint32_t g = 0; g < plan->group_count; g++)
         count += plan->group[g].queue_count;
     plan->queue_lists = acd_alloc((count + 1) * sizeof *plan->queue_lists);
+    plan->fit = acd_alloc((queues + 1) * sizeof *plan->fit);
+    plan->able_count = acd_alloc((plan->group_count + 1) * sizeof *plan->able_count);
+    plan->able_share = acd_alloc((plan->group_count + 1) * sizeof *plan->able_share);
+    plan->heads = acd_alloc((ACD_AGENT_ORDERS * (size_t)plan->group_count + 1) * sizeof *plan->heads);
     plan->overlaps = acd_alloc((queues * queues + 1) * sizeof *plan->overlaps);
     plan->share_group = acd_alloc((plan->group_count + 1) * sizeof *plan->share_group);
     plan->demand = acd_alloc((queues + 1) * sizeof *plan->demand);
-    if (!plan->queue_lists || !plan->overlaps || !plan->share_group || !plan->demand)
+    if (!plan->queue_lists || !plan->overlaps || !plan->share_group || !plan->demand || !plan->fit ||
+        !plan->able_count || !plan->able_share || !plan->heads)
         return -ENOMEM;
     uint32_t *at = plan->queue_lists;
     for (uint32_t g = 0; g < plan->group_count; g++) {
@@ -322,6 +352,7 @@ int acd_plan_make(struct acd_plan *plan, const struct acd *acd, const struct con
         goto out;
     name_skills(plan, conf);
     find_rare(plan, conf);
+    rc = make_fit(plan, conf);
 out:
     free(b.alike);
     free(b.keys);
@@ -340,6 +371,12 @@ void acd_plan_free(struct acd_plan *plan) {
     free(plan->queue_bits);
     free(plan->bytes);
     free(plan->queue_lists);
+    for (uint32_t q = 0; plan->fit && q < plan->queue_count; q++)
+        free(plan->fit[q]);
+    free(plan->fit);
+    free(plan->able_count);
+    free(plan->able_share);
+    free(plan->heads);
     free(plan->overlaps);
     free(plan->share_group);
     free(plan->demand);
