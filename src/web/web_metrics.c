@@ -102,9 +102,12 @@ static void escape(struct evbuffer *out, const char *text) {
 }
 static void print_queue(void *arg, const struct floor_queue_view *v) {
     struct queue_walk *w = arg;
+    uint64_t value = w->metric->value(v);
+    if (value == NEVER) /* there is no such figure now */
+        return;
     evbuffer_add_printf(w->out, "%s{queue=\"", w->metric->name);
     escape(w->out, v->name);
-    evbuffer_add_printf(w->out, "\"} %llu\n", (unsigned long long)w->metric->value(v));
+    evbuffer_add_printf(w->out, "\"} %llu\n", (unsigned long long)value);
 }
 
 static uint64_t waiting(const struct floor_queue_view *v) {
@@ -118,6 +121,21 @@ static uint64_t idle(const struct floor_queue_view *v) {
 }
 static uint64_t talking(const struct floor_queue_view *v) {
     return v->acd.talking;
+}
+static uint64_t expected(const struct floor_queue_view *v) {
+    return v->acd.wait_ms;
+}
+static uint64_t told(const struct floor_queue_view *v) {
+    return v->acd.told;
+}
+static uint64_t told_wrong(const struct floor_queue_view *v) {
+    return v->acd.told_wrong;
+}
+static uint64_t tier(const struct floor_queue_view *v) {
+    return v->acd.tier;
+}
+static uint64_t closed(const struct floor_queue_view *v) {
+    return v->acd.closed;
 }
 /* Counters of the day: they begin again at midnight, which Prometheus takes for a restart. */
 static uint64_t offered(const struct floor_queue_view *v) {
@@ -134,6 +152,12 @@ static const struct queue_metric queue_metrics[] = {
     {"callfloor_queue_longest_wait_milliseconds", "Wait of the first in line", GAUGE, longest},
     {"callfloor_queue_agents_idle", "Agents of the queue who are free", GAUGE, idle},
     {"callfloor_queue_agents_talking", "Agents of the queue who talk", GAUGE, talking},
+    {"callfloor_queue_expected_wait_milliseconds", "Of ten callers who come now, eight wait less", GAUGE,
+     expected},
+    {"callfloor_queue_told", "Of the last callers told a wait, those known to the end", GAUGE, told},
+    {"callfloor_queue_told_wrong", "Of those, who waited longer", GAUGE, told_wrong},
+    {"callfloor_queue_tier", "Agents up to this tier help", GAUGE, tier},
+    {"callfloor_queue_closed", "1 while no new callers are taken", GAUGE, closed},
     {"callfloor_queue_offered_total", "Visits that began today", COUNTER, offered},
     {"callfloor_queue_answered_total", "Visits answered today", COUNTER, answered},
     {"callfloor_queue_abandoned_total", "Visits abandoned today", COUNTER, abandoned},

@@ -235,6 +235,12 @@ static void test_metrics(void **state) {
     assert_non_null(strstr(body(), "\ncallfloor_sip_legs 5\n"));
     assert_non_null(strstr(body(), "\ncallfloor_queue_waiting{queue=\"sales\"} 2\n"));
     assert_non_null(strstr(body(), "\ncallfloor_queue_longest_wait_milliseconds{queue=\"support\"} 0\n"));
+    assert_non_null(strstr(body(), "\ncallfloor_queue_expected_wait_milliseconds{queue=\"sales\"} 95000\n"));
+    assert_null(
+        strstr(body(), "callfloor_queue_expected_wait_milliseconds{queue=\"support\"}")); /* unknown */
+    assert_non_null(strstr(body(), "\ncallfloor_queue_told_wrong{queue=\"sales\"} 7\n"));
+    assert_non_null(strstr(body(), "\ncallfloor_queue_tier{queue=\"sales\"} 2\n"));
+    assert_non_null(strstr(body(), "\ncallfloor_queue_closed{queue=\"support\"} 1\n"));
     /* every line is a comment or "name[{labels}] number" */
     for (char *line = strtok((char *)body(), "\n"); line; line = strtok(NULL, "\n")) {
         uint64_t value;
