@@ -88,6 +88,9 @@ struct ua_trunk_state {
     char last_error[80];
 };
 
+/* What SIP has of a leg whose end it has not told. */
+enum ua_dialog { UA_DIALOG_NONE, UA_DIALOG_EARLY, UA_DIALOG_UP };
+
 struct ua_counters { /* for `show version`, leak checks and benches */
     uint32_t legs, transactions, registrations;
     uint64_t requests_in, requests_out, refused, malformed, auth_failures;
@@ -111,6 +114,14 @@ struct ua_port {
     uint32_t (*bindings)(void *ctx, uint32_t agent, struct ua_binding *out, uint32_t max);
     int (*trunk)(void *ctx, uint32_t trunk, struct ua_trunk_state *out);
     void (*counters)(void *ctx, struct ua_counters *out);
+    /* Is anybody there? Asks the other side of an answered leg within its dialog. 0: ua_sink.probed follows
+     * once, never from inside, unless the leg ends before. -ESTALE: not up. */
+    int (*probe)(void *ctx, uint32_t leg);
+    /* For the reconciler: what the adapter has, asked apart from what it has told. */
+    enum ua_dialog (*dialog)(void *ctx, uint32_t leg);
+    /* One leg after the other, whose end was not told; 0 = that was all. *cursor: 0 to begin, the adapter's.
+     */
+    uint32_t (*next_leg)(void *ctx, uint32_t *cursor);
 };
 
 struct ua_sink {
@@ -136,6 +147,8 @@ struct ua_sink {
      * told once at the start for each fixed contact. */
     void (*agent_reachable)(void *ctx, uint32_t agent, bool reachable);
     void (*trunk_changed)(void *ctx, uint32_t trunk, bool up);
+    /* Answers ua_port.probe. alive: the other side answered and knows the dialog. */
+    void (*probed)(void *ctx, uint32_t leg, bool alive);
 };
 
 /* ---- media ---- */
@@ -155,6 +168,14 @@ struct media_play {
 struct media_stats {
     uint64_t packets_in, packets_out, bytes_in, bytes_out;
     uint32_t lost, late, dropped_source, jitter_us, rtt_us;
+};
+
+/* What media does with a leg, as of up to half a second ago. */
+struct media_leg {
+    uint32_t joined; /* with which leg, 0 = none */
+    bool playing;
+    bool expects;        /* by what was agreed the other side may send */
+    uint32_t unheard_ms; /* since its last packet, or since it might have sent */
 };
 
 struct media_counters {
@@ -183,6 +204,10 @@ struct media_port {
     /* Number of a prompt by name (file NAME.wav), 0 when there is none. Numbers outlive reloads. */
     uint32_t (*prompt)(void *ctx, const char *name);
     void (*counters)(void *ctx, struct media_counters *out);
+    /* For the reconciler. -ENOENT: not open. -EAGAIN: opened just now. */
+    int (*leg)(void *ctx, uint32_t leg, struct media_leg *out);
+    /* One open leg after the other; 0 = that was all. *cursor: 0 to begin, the adapter's. */
+    uint32_t (*next_leg)(void *ctx, uint32_t *cursor);
 };
 
 struct media_sink {

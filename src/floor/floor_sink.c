@@ -336,8 +336,8 @@ static void journal_full(void *ctx, bool full) {
 }
 
 struct ua_sink floor_ua_sink(struct floor *f) {
-    return (struct ua_sink){f,         invited, ringing,    answered,        confirmed,
-                            reoffered, ended,   info_digit, agent_reachable, trunk_changed};
+    return (struct ua_sink){f,     invited,    ringing,         answered,      confirmed, reoffered,
+                            ended, info_digit, agent_reachable, trunk_changed, NULL};
 }
 
 struct media_sink floor_media_sink(struct floor *f) {

@@ -18,6 +18,7 @@ struct control_leg {
     bool closing;      /* close() was called, the thread has not answered yet */
     bool close_owed;   /* the command could not even be queued */
     bool sends_digits; /* telephone-event was agreed */
+    bool expects;      /* the other side may send */
 };
 
 struct waiting { /* a command that found the ring full */

@@ -242,7 +242,8 @@ int engine_create(struct engine **ep, uint32_t capacity) {
     e->next_epoch = RTP_SOURCE_FIRST_EPOCH;
     e->leg = map_legs(capacity);
     e->active = calloc(capacity, sizeof *e->active);
-    err = e->leg && e->active ? 0 : -ENOMEM;
+    e->seen = calloc(capacity, sizeof *e->seen);
+    err = e->leg && e->active && e->seen ? 0 : -ENOMEM;
     if (!err)
         err = pace_init(&e->pace, capacity);
     if (!err)
@@ -318,6 +319,7 @@ void engine_destroy(struct engine *e) {
     close_fd(e->event_fd);
     close_fd(e->epoll_fd);
     free(e->active);
+    free(e->seen);
     if (e->leg)
         munmap(e->leg, e->capacity * sizeof *e->leg);
     free(e);

@@ -67,6 +67,14 @@ struct engine_counters {
     _Atomic uint64_t packets_in, packets_out, dropped, late_ticks;
 };
 
+/* What a leg was doing when the thread last looked at it (several times a second); read by anybody. */
+struct engine_seen {
+    _Atomic uint32_t leg; /* the floor's number; another: not looked at yet */
+    _Atomic uint32_t peer;
+    _Atomic uint32_t heard_ms; /* of the thread's clock, cut off */
+    _Atomic bool playing;
+};
+
 struct engine {
     struct ring commands, events;
     struct engine_counters counters;
@@ -77,6 +85,7 @@ struct engine {
     _Atomic int priority_error; /* 0: the thread has raised priority; 1: not known yet */
     /* The thread's own. */
     struct leg *leg;
+    struct engine_seen *seen; /* by slot */
     uint32_t capacity;
     uint32_t *active; /* slots in use */
     uint32_t active_count, scan_at;
@@ -123,7 +132,7 @@ void engine_relay(struct engine *e, struct leg *from, uint8_t *data, const struc
 /* One 20 ms frame of our own: digit, prompt or silence. */
 void engine_frame(struct engine *e, struct leg *leg);
 void engine_send_report(struct engine *e, struct leg *leg);
-/* Each leg now and then: latch window, silence, reports. */
+/* Each leg now and then: what is seen of it, latch window, silence, reports. */
 void engine_check(struct engine *e, struct leg *leg);
 
 static inline uint32_t engine_slot(const struct engine *e, const struct leg *leg) {

@@ -127,7 +127,17 @@ void engine_send_report(struct engine *e, struct leg *leg) {
            latch_address_len(&leg->rtcp_peer));
 }
 
+/* The number last: who finds it finds the rest. */
+static void show(struct engine *e, const struct leg *leg) {
+    struct engine_seen *seen = &e->seen[engine_slot(e, leg)];
+    atomic_store_explicit(&seen->peer, leg->peer, memory_order_relaxed);
+    atomic_store_explicit(&seen->heard_ms, (uint32_t)(leg->heard_us / 1000), memory_order_relaxed);
+    atomic_store_explicit(&seen->playing, leg->play.active, memory_order_relaxed);
+    atomic_store_explicit(&seen->leg, leg->id, memory_order_release);
+}
+
 void engine_check(struct engine *e, struct leg *leg) {
+    show(e, leg);
     if (!leg->set)
         return;
     if (latch_close(&leg->latch, e->now_us))

@@ -153,6 +153,7 @@ static int media_set(void *ctx, uint32_t leg, const struct media_stream *agreed)
     if (err)
         return err;
     l->sends_digits = command.terms.send_dtmf_type != LEG_NO_PAYLOAD_TYPE;
+    l->expects = command.terms.expects;
     return control_tell(m, &command);
 }
 
@@ -243,6 +244,34 @@ static void media_counters(void *ctx, struct media_counters *out) {
     };
 }
 
+static int media_leg(void *ctx, uint32_t leg, struct media_leg *out) {
+    struct media *m = ctx;
+    const struct control_leg *l = find(m, leg);
+    if (!l)
+        return -ENOENT;
+    const struct engine_seen *seen = &m->engine->seen[slot(m, l)];
+    if (atomic_load_explicit(&seen->leg, memory_order_acquire) != leg)
+        return -EAGAIN;
+    uint32_t peer = atomic_load_explicit(&seen->peer, memory_order_relaxed),
+             heard_ms = atomic_load_explicit(&seen->heard_ms, memory_order_relaxed),
+             ago_ms = (uint32_t)loop_now_ms() - heard_ms; /* both cut off: the difference is right */
+    *out = (struct media_leg){.joined = peer < m->capacity ? m->leg[peer].id : 0,
+                              .playing = atomic_load_explicit(&seen->playing, memory_order_relaxed),
+                              .expects = l->expects,
+                              .unheard_ms = ago_ms < UINT32_MAX / 2 ? ago_ms : 0};
+    return 0;
+}
+
+static uint32_t media_next_leg(void *ctx, uint32_t *cursor) {
+    struct media *m = ctx;
+    while (*cursor < m->capacity) {
+        const struct control_leg *l = &m->leg[(*cursor)++];
+        if (l->id && !l->closing)
+            return l->id;
+    }
+    return 0;
+}
+
 struct media_port media_get_port(struct media *m) {
     return (struct media_port){
         .ctx = m,
@@ -256,6 +285,8 @@ struct media_port media_get_port(struct media *m) {
         .close = media_close,
         .prompt = media_prompt,
         .counters = media_counters,
+        .leg = media_leg,
+        .next_leg = media_next_leg,
     };
 }
 

@@ -124,6 +124,28 @@ static void port_counters(void *ctx, struct ua_counters *out) {
     out->transactions = (uint32_t)(incoming + outgoing);
 }
 
+static int port_probe(void *ctx, uint32_t number) {
+    struct ua *ua = ctx;
+    struct ua_leg *leg = ua_leg_find(ua, number);
+    struct ua_guard guard;
+    volatile int error = -EFAULT;
+    if (!leg)
+        return -ESTALE;
+    if (UA_GUARD_ENTER(&guard))
+        error = ua_leg_probe(leg);
+    ua_guard_leave(&guard);
+    ua_kick(ua);
+    return error;
+}
+
+static enum ua_dialog port_dialog(void *ctx, uint32_t number) {
+    return ua_leg_dialog(ctx, number);
+}
+
+static uint32_t port_next_leg(void *ctx, uint32_t *cursor) {
+    return ua_leg_next(ctx, cursor);
+}
+
 struct ua_port ua_get_port(struct ua *ua) {
     return (struct ua_port){
         .ctx = ua,
@@ -135,6 +157,9 @@ struct ua_port ua_get_port(struct ua *ua) {
         .bindings = port_bindings,
         .trunk = port_trunk,
         .counters = port_counters,
+        .probe = port_probe,
+        .dialog = port_dialog,
+        .next_leg = port_next_leg,
     };
 }
 

@@ -121,8 +121,10 @@ const char *ua_leg_state_name(uint8_t state) {
 
 static void set_state(struct ua_leg *leg, uint8_t state) {
     leg->state = state;
-    if (state > UA_LEG_UP)
+    if (state > UA_LEG_UP) {
         ua_session_stop(leg);
+        ua_leg_probe_stop(leg);
+    }
     if (state == UA_LEG_GONE && !leg->in_gone) {
         leg->in_gone = true;
         if (!leg->in_ended)
@@ -258,6 +260,7 @@ static void leg_free(struct ua_leg *leg) {
     if (leg->dialog)
         nta_leg_destroy(leg->dialog);
     ua_session_stop(leg);
+    ua_leg_probe_stop(leg);
     if (leg->trunk_taken)
         ua_trunk_release(ua, leg->trunk);
     TAILQ_REMOVE(&ua->legs->all, leg, link);
@@ -314,6 +317,7 @@ void ua_legs_destroy(struct ua *ua) {
     while ((leg = TAILQ_FIRST(&legs->all)))
         leg_free(leg);
     deadlines_done(&legs->sessions);
+    deadlines_done(&legs->probes);
     free(legs->by_index);
     free(legs);
     ua->legs = NULL;

@@ -6,6 +6,7 @@
  *   ua_invite_out.c  outgoing INVITE, its responses, ACK, CANCEL, PRACK
  *   ua_dialog.c      requests within dialogs: BYE, re-INVITE, UPDATE, INFO
  *   ua_session.c     session timers (RFC 4028)
+ *   ua_alive.c       is the other side still there? And what legs there are
  *   ua_leg.c         the table, numbers, the end
  */
 #ifndef CALLFLOOR_UA_LEG_H
@@ -99,7 +100,9 @@ struct ua_leg {
     struct media_desc local, remote; /* as in force */
     struct ua_sdp_layout *layout;    /* NULL: one stream */
 
-    struct deadline session; /* in legs->sessions */
+    nta_outgoing_t *probe;     /* OPTIONS of ours */
+    struct deadline probe_due; /* in legs->probes: when it counts as unanswered */
+    struct deadline session;   /* in legs->sessions */
     uint8_t session_task;
     bool we_refresh;
     uint32_t expires_s, min_expires_s;
@@ -115,7 +118,7 @@ struct ua_legs {
     struct ua_leg **by_index; /* by slot_index() of the floor's number */
     uint32_t size;
     struct ua_leg_list all, ended, gone;
-    struct deadlines sessions;
+    struct deadlines sessions, probes;
 };
 
 /* ---- ua_leg.c ---- */
@@ -209,6 +212,16 @@ void ua_session_request_headers(const struct ua_leg *leg, char *text, size_t siz
 void ua_session_start(struct ua_leg *leg); /* anew, with what was agreed */
 void ua_session_stop(struct ua_leg *leg);
 uint64_t ua_sessions_tick(struct ua *ua, uint64_t now_ms); /* does what is due; when the next is */
+
+/* ---- ua_alive.c ---- */
+
+enum { UA_ALIVE_ANSWER_MS = 8000 }; /* five transmissions over UDP */
+/* OPTIONS within the dialog; ua_sink.probed tells. 0, -ESTALE (not up), -ENOMEM. */
+int ua_leg_probe(struct ua_leg *leg);
+void ua_leg_probe_stop(struct ua_leg *leg);
+uint64_t ua_leg_probes_tick(struct ua *ua, uint64_t now_ms);
+enum ua_dialog ua_leg_dialog(const struct ua *ua, uint32_t number);
+uint32_t ua_leg_next(const struct ua *ua, uint32_t *cursor);
 
 /* ---- ua_options.c ---- */
 

@@ -136,7 +136,8 @@ static uint64_t turn(void *arg, uint64_t loop_ms) {
     next = ua->next_ms;
     if (ua->started) {
         uint64_t wants[] = {ua_bindings_tick(ua, now_ms), ua_trunks_tick(ua, now_ms),
-                            ua_sessions_tick(ua, now_ms), ua_connections_tick(ua, now_ms)};
+                            ua_sessions_tick(ua, now_ms), ua_leg_probes_tick(ua, now_ms),
+                            ua_connections_tick(ua, now_ms)};
         for (size_t i = 0; i < ARRAY_LEN(wants); i++)
             next = wants[i] < next ? wants[i] : next;
     }

@@ -184,15 +184,15 @@ static int setup(void **state) {
     memset(&w, 0, sizeof w);
     w.now_us = 1000000000;
     assert_int_equal(conf_parse(&w.conf, conf_text, NULL, conf_error, NULL), 0);
-    struct floor_setup how = {
-        .conf = w.conf,
-        .ua = {NULL, ua_invite, ua_ring, ua_answer, ua_end, ua_info, ua_bindings, ua_trunk, ua_counters},
-        .media = {NULL, m_open, m_set, m_play, m_stop, m_join, m_part, m_digit, m_close, m_prompt,
-                  m_counters},
-        .store = {NULL, s_put, s_customer, s_state},
-        .clock = {NULL, now, wall},
-        .first_id = record_first_id(1, 1790000000000u),
-        .seed = 1};
+    struct floor_setup how = {.conf = w.conf,
+                              .ua = {NULL, ua_invite, ua_ring, ua_answer, ua_end, ua_info, ua_bindings,
+                                     ua_trunk, ua_counters, NULL, NULL, NULL},
+                              .media = {NULL, m_open, m_set, m_play, m_stop, m_join, m_part, m_digit, m_close,
+                                        m_prompt, m_counters, NULL, NULL},
+                              .store = {NULL, s_put, s_customer, s_state},
+                              .clock = {NULL, now, wall},
+                              .first_id = record_first_id(1, 1790000000000u),
+                              .seed = 1};
     log_set_level(NULL, "error");
     assert_int_equal(floor_create(&w.floor, &how), 0);
     w.ua = floor_ua_sink(w.floor);

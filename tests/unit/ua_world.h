@@ -135,6 +135,10 @@ static void floor_info_digit(void *ctx, uint32_t leg, char digit, uint32_t durat
     assert_true(world.alive[leg]);
     note("digit %u %c %u", leg, digit, duration_ms);
 }
+static void floor_probed(void *ctx, uint32_t leg, bool alive) {
+    note("probed %u alive=%d", leg, alive);
+    maybe_end(leg);
+}
 static void floor_agent_reachable(void *ctx, uint32_t agent, bool reachable) {}
 static void floor_trunk_changed(void *ctx, uint32_t trunk, bool up) {}
 
@@ -432,6 +436,7 @@ static int world_start(void **state) {
         .info_digit = floor_info_digit,
         .agent_reachable = floor_agent_reachable,
         .trunk_changed = floor_trunk_changed,
+        .probed = floor_probed,
     };
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof here;
