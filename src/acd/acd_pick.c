@@ -350,6 +350,19 @@ uint32_t acd_wanting_before(const struct acd_queue *queue, const struct acd_key 
     return count;
 }
 
+static uint32_t able_but_excluded(const struct acd *acd, const struct acd_call *call) {
+    const uint64_t *admits = acd_admits(&acd->plan, acd_call_line(call));
+    uint32_t count = 0;
+    for (int i = 0; i < ACD_EXCLUDED; i++) {
+        const struct acd_agent *agent = acd_agent(acd, call->excluded[i]);
+        bool again = false;
+        for (int k = 0; k < i; k++)
+            again = again || call->excluded[k] == call->excluded[i];
+        count += !again && agent && acd_agent_able(acd, agent) && acd_bit(admits, agent->group->index);
+    }
+    return count;
+}
+
 static void note(struct acd *acd, struct acd_call *call, const struct choice *choice,
                  const struct acd_agent *taken) {
     struct acd_decision *decision;
@@ -363,7 +376,7 @@ static void note(struct acd *acd, struct acd_call *call, const struct choice *ch
         decision->candidates = 1;
         return;
     }
-    decision->candidates = choice->able;
+    decision->candidates = choice->able - able_but_excluded(acd, call);
     decision->score = shown(choice, taken);
     for (uint32_t i = 0; i < choice->count && others < ACD_OTHERS; i++) {
         const struct acd_agent *other = acd->agent[choice->best[i].key.id - 1];
