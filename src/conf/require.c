@@ -61,12 +61,9 @@ static bool is_token(const struct parser *p, const char *text) {
     return p->length == strlen(text) && !memcmp(p->at, text, p->length);
 }
 
-/* As a person counts: in characters, from 1. */
+/* From 1. Before the first mistake all is ASCII, so bytes are characters. */
 static unsigned column(const struct parser *p, const char *at) {
-    unsigned n = 1;
-    for (const char *c = p->text; c < at; c++)
-        n += (*c & 0xc0) != 0x80;
-    return n;
+    return (unsigned)(at - p->text) + 1;
 }
 
 /* Bytes of the token to tell, whole characters. */
@@ -160,7 +157,7 @@ static void parse_level(struct parser *p) {
     if (how <= 2) /* least and most are both included; who lacks the skill meets neither */
         test.least = (uint8_t)(how == 1 ? level + 1 : level);
     if (how >= 2)
-        test.most = (uint8_t)(how == 4 && level ? level - 1 : how == 4 ? 0 : level);
+        test.most = (uint8_t)(how == 4 && level ? level - 1 : level);
     if (test.least < 1)
         test.least = 1;
     if (test.least > test.most)

@@ -430,6 +430,7 @@ static void senseless_queues_are_warned_of(void **state) {
         {"", "require = \"not a\"; steps = ( { after_ms = 1; require = \"\"; } );", "queues = [ \"q\" ];",
          NULL},
         {"ageing", "ageing = 1; priority_max = 7; empty_grace_ms = 1; need_agents = true;", "", NULL},
+        {"", "overflow = \"queue:r\"; wrapup_ms = 1000; wrapup_max_ms = 1000;", "", NULL},
         {"", "strategy = \"ring_all\"; ring_max = 3; closed = true; overflow = \"agent:1\";", "", NULL},
     };
     char text[1000];
@@ -480,6 +481,41 @@ static void many_agents_alike(void **state) {
         assert_int_equal(lines, i > 0);
         conf_free(conf);
     }
+}
+
+static void agents_nearly_alike(void **state) {
+    struct conf *conf =
+        parse("queues = ( { name = \"q\"; reserve = ( { no_agents = true; } ); }, { name = \"r\"; } );\n"
+              "agents = ( { id = \"1\"; password = \"x\"; queues = [ \"r:1\" ]; }, { id = \"2\"; password = "
+              "\"x\"; queues = [ \"q\" ]; },\n"
+              " { id = \"3\"; password = \"x\"; queues = [ \"q:3\" ]; }, { id = \"4\"; password = \"x\"; "
+              "queues = [ \"q:2\" ]; } );",
+              NULL);
+    assert_string_equal(told, "");
+    assert_null(conf->agent[0].tier); /* all are 1 */
+    conf_free(conf);
+    conf = parse("queues = ( { name = \"q\"; }, { name = \"r\"; } );\n"
+                 "agents = ( { id = \"1\"; password = \"x\"; queues = [ \"r\", \"q:2\" ]; }, { id = \"2\"; "
+                 "password = \"x\"; queues = [ \"r\", \"q:1\" ]; },\n"
+                 " { id = \"3\"; password = \"x\"; queues = [ \"q\" ]; } );",
+                 NULL);
+    assert_string_equal(told, "");
+    conf_free(conf);
+    conf = parse("queues = ( { name = \"q\"; }, { name = \"r\"; } );\n"
+                 "agents = ( { id = \"1\"; password = \"x\"; queues = [ \"q:2\" ]; }, { id = \"2\"; password "
+                 "= \"x\"; queues = [ \"r:2\" ]; } );",
+                 NULL);
+    assert_int_equal(lines, 2);
+    conf_free(conf);
+    conf = parse("queues = ( { name = \"q\"; }, { name = \"r\"; } );\n"
+                 "agents = ( { id = \"1\"; password = \"x\"; queues = [ \"q\" ]; }, { id = \"2\"; password = "
+                 "\"x\"; queues = [ \"r\" ]; } );",
+                 NULL);
+    assert_string_equal(told, "");
+    conf_free(conf);
+    refuse("queues = ( { name = \"q\"; } ); agents = ( { id = \"1\"; password = \"x\"; queues = [ \"q:0\" ]; "
+           "} );",
+           "\"q:0\" (expected \"QUEUE:TIER\" with a tier of 1 to 9)");
 }
 
 static void skills_named_like_words_are_warned_of(void **state) {
@@ -822,6 +858,7 @@ int main(void) {
         cmocka_unit_test(distributor_over_reloads),
         cmocka_unit_test(senseless_queues_are_warned_of),
         cmocka_unit_test(many_agents_alike),
+        cmocka_unit_test(agents_nearly_alike),
         cmocka_unit_test(skills_named_like_words_are_warned_of),
         cmocka_unit_test(many_warnings_end_somewhere),
         cmocka_unit_test(numbers_route_by_the_longest_match),

@@ -107,7 +107,7 @@ static void by_hand(void **state) {
 
 static void mistakes(void **state) {
     static const char *const skill = "(expected the name of a skill, not or \"(\")";
-    char sixty[400] = "a", deep[100] = "";
+    char sixty[400] = "a", deep[100] = "", word[100];
     for (int i = 0; i < 32; i++) /* 33 skills, 32 words: one too many */
         strcat(sixty, " or a");
     for (int i = 0; i < 32; i++)
@@ -146,12 +146,16 @@ static void mistakes(void **state) {
         {"a or łoś", "column 6: \"łoś\": ", "there is no such skill in skills"},
         {"a or ś , a", "column 6: \"ś\": ", "there is no such skill in skills"},
         {"(a or (english,a))", "column 15: \",\" ", "(expected and, or or \")\")"},
+        {word, "column 1: ", "\"ażżżżżżżżżżżżżżżżżżżżżżżżżżżżż\": there is"}, /* cut between characters */
         {sixty, "column 162: ", "too long (expected at most 64 skills, and, or, not together)"},
         {deep, "column 33: ", "nested too deep (expected at most 32 deep)"},
         {"not not not not not not not not not not not not not not not not not not not not not not not not "
          "not not not not not not not not a",
          "column 129: ", "nested too deep"},
     };
+    strcpy(word, "a");
+    for (int i = 0; i < 40; i++)
+        strcat(word, "ż");
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char expected[300];
         snprintf(expected, sizeof expected, "text:1: queues[q].require: %s%s", cases[i].where, cases[i].what);
@@ -159,6 +163,25 @@ static void mistakes(void **state) {
         if (lines != 1 || !strstr(told, expected))
             fail_msg("%s\nnot told: %s\ntold: %s", cases[i].text, expected, told);
     }
+}
+
+/* A skill that is no more in the file keeps its number, but cannot be asked for. */
+static void removed_skill(void **state) {
+    struct conf *old = parse("english"), *conf = NULL;
+    lines = 0;
+    told[0] = 0;
+    assert_int_equal(
+        conf_parse(&conf, "skills = [ \"a\" ]; queues = ( { name = \"q\"; require = \"a or english\"; } );",
+                   old, collect, NULL),
+        -EINVAL);
+    assert_non_null(strstr(told, "column 6: \"english\": there is no such skill in skills"));
+    assert_int_equal(conf_parse(&conf,
+                                "skills = [ \"x.y\" ]; queues = ( { name = \"q\"; require = \"x.y\"; } );",
+                                old, collect, NULL),
+                     0);
+    assert_int_equal(conf->queue[0].require.test[0].skill, 4); /* as before */
+    conf_free(old);
+    conf_free(conf);
 }
 
 static void largest(void **state) {
@@ -170,6 +193,11 @@ static void largest(void **state) {
     assert_non_null(conf);
     assert_int_equal(conf->queue[0].require.count, 63);
     assert_string_equal(conf->queue[0].require.text, text);
+    conf_free(conf);
+    strcpy(text + strlen(text) - 2, "not a");
+    conf = parse(text);
+    assert_non_null(conf);
+    assert_int_equal(conf->queue[0].require.count, CONF_MAX_TESTS);
     conf_free(conf);
     *text = 0; /* the deepest stack: a or (a or (a or ... */
     for (int i = 0; i < 31; i++)
@@ -389,6 +417,9 @@ static void nearly_good_text(void **state) {
 static void broken_postfix(void **state) {
     uint8_t level[SKILLS + 1] = {0, 1, 2, 3, 4, 5};
     unsigned yes = 0;
+    struct conf_test any = {CONF_TEST_LEVEL, 1, 0, 10};
+    assert_false(conf_require_met(&(struct conf_require){.test = &any, .count = 1}, (uint8_t[2]){0, 0}, 1));
+    assert_true(conf_require_met(&(struct conf_require){.test = &any, .count = 1}, (uint8_t[2]){0, 1}, 1));
     for (dice = 1; dice <= RUNS; dice++) {
         uint64_t seed = dice;
         struct conf_test *test = calloc(CONF_MAX_TESTS, sizeof *test); /* to its end, for the sanitizer */
@@ -405,10 +436,11 @@ static void broken_postfix(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comparisons),        cmocka_unit_test(by_hand),
-        cmocka_unit_test(mistakes),           cmocka_unit_test(largest),
-        cmocka_unit_test(random_expressions), cmocka_unit_test(random_text),
-        cmocka_unit_test(nearly_good_text),   cmocka_unit_test(broken_postfix),
+        cmocka_unit_test(comparisons),    cmocka_unit_test(by_hand),
+        cmocka_unit_test(mistakes),       cmocka_unit_test(largest),
+        cmocka_unit_test(removed_skill),  cmocka_unit_test(random_expressions),
+        cmocka_unit_test(random_text),    cmocka_unit_test(nearly_good_text),
+        cmocka_unit_test(broken_postfix),
     };
     return cmocka_run_group_tests_name("conf_require", tests, NULL, NULL);
 }
