@@ -44,7 +44,8 @@ snd_path {folder}
 
 
 class Baresip:
-    def __init__(self, folder, server, user, password, hz, auto_answer=True, domain=None):
+    def __init__(self, folder, server, user, password, hz, auto_answer=True, trace=False):
+        """trace: its log has all SIP messages."""
         self.folder = str(folder)
         os.makedirs(self.folder, exist_ok=True)
         rtp = free_port(low=19500, high=19900)
@@ -58,7 +59,7 @@ class Baresip:
             f.write(account + '\n')
         open(os.path.join(self.folder, 'contacts'), 'w').close()
         self.log_path = os.path.join(self.folder, 'log')
-        self.process = subprocess.Popen(with_parent(['baresip', '-f', self.folder]), stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen(with_parent(['baresip', '-f', self.folder] + ['-s'] * trace), stdin=subprocess.DEVNULL,
                                         stdout=open(self.log_path, 'w'), stderr=subprocess.STDOUT, cwd=self.folder)
 
     def log(self):

@@ -136,6 +136,33 @@ class Center:
     def until_no_calls(self, timeout=10.0):
         self.until(lambda: not self.show('calls'), timeout, 'the end of all calls')
 
+    # -- calls that wait, and what may be done about them
+
+    def call_row(self, caller):
+        """The live call of this number; {} when there is none."""
+        return next((r for r in self.show('calls') if r['caller'] == str(caller)), {})
+
+    def enqueue(self, caller, called='3001', **options):
+        """A caller who has come into a queue: calls who come one by one this way stand in line in this order. What the
+        distributor had to decide about it has been decided when this returns."""
+        options.setdefault('tone', 0)
+        phone = self.caller(caller, **options)
+        call = phone.call(called).wait('up')
+        self.until(lambda: self.call_row(caller).get('position') or self.call_row(caller).get('agent'), 10,
+                   '%s in line' % caller)
+        return call
+
+    def position(self, caller):
+        return self.call_row(caller).get('position')
+
+    def dial(self, phone, code):
+        """A star code from an agent's phone; the status it was answered with. Its work is done then."""
+        call = phone.call(code)
+        self.net.wait(lambda: call.final, 10, 'answer to ' + code)
+        if call.state == 'up':
+            call.bye()
+        return call.status
+
     # -- what PostgreSQL says
 
     def sql(self, query):
@@ -148,6 +175,21 @@ class Center:
     def stored(self):
         state = self.show_one('store')
         return state['connected'] and state['pending'] == 0
+
+    def records(self, table, order='id'):
+        """All rows of a table, when all that has happened is in it."""
+        self.until_stored()
+        return self.sql('SELECT * FROM callfloor.%s ORDER BY %s' % (table, order))
+
+    def offers(self, **like):
+        """(agent, result) of the offers, in order; like: columns they must have."""
+        return [(o['agent'], o['result']) for o in self.records('offer') if all(o[k] == v for k, v in like.items())]
+
+    def visits(self):
+        """(caller, queue, result, step) of the visits, in order."""
+        self.until_stored()
+        return [(v['caller'], v['queue'], v['result'], v['step']) for v in self.sql(
+            'SELECT c.caller, v.* FROM callfloor.visit v JOIN callfloor.contact c ON c.id = v.contact_id ORDER BY v.id')]
 
     def check_records(self):
         """The database's own invariants over all records."""
