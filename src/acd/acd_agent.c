@@ -152,24 +152,27 @@ static bool is_present(const struct acd_agent *agent) {
     return agent->group && agent->presence == ACD_READY && agent->activity != ACD_UNREACHABLE;
 }
 
-/* The group's figures, and what hangs on them. */
-static void count(struct acd *acd, struct acd_agent *agent, int by) {
-    struct acd_group *group = agent->group;
-    struct acd_plan *plan = &acd->plan;
-    bool was_in = group->logged_in != 0;
-    group->count[agent->presence][agent->activity] += (uint32_t)by;
+/* The group's figures. */
+static void count(struct acd_agent *agent, int by) {
+    agent->group->count[agent->presence][agent->activity] += (uint32_t)by;
     if (agent->presence != ACD_LOGGED_OUT)
-        group->logged_in += (uint32_t)by;
-    acd_bit_put(plan->in_groups, group->index, group->logged_in != 0);
-    bool ready = false;
+        agent->group->logged_in += (uint32_t)by;
+}
+
+/* What hangs on them; only when an agent has been counted in and out of his states. */
+static void counted(struct acd *acd, struct acd_group *group) {
+    struct acd_plan *plan = &acd->plan;
+    bool in = group->logged_in != 0, ready = false;
     for (int activity = 0; activity < ACD_ACTIVITIES && !ready; activity++)
         ready = group->count[ACD_READY][activity] != 0;
     if (ready != acd_bit(plan->ready_groups, group->index)) {
         acd_bit_put(plan->ready_groups, group->index, ready);
         acd_loads_check(acd, group);
     }
-    if (was_in != (group->logged_in != 0))
+    if (in != acd_bit(plan->in_groups, group->index)) {
+        acd_bit_put(plan->in_groups, group->index, in);
         acd_doors_check(acd, group);
+    }
 }
 
 static void count_present(struct acd *acd, struct acd_agent *agent) {
@@ -187,7 +190,8 @@ void acd_agent_join_group(struct acd *acd, struct acd_agent *agent, struct acd_g
     memset(agent->able, 0, sizeof agent->able);
     agent->present = false;
     if (group) {
-        count(acd, agent, 1);
+        count(agent, 1);
+        counted(acd, group);
         count_present(acd, agent);
     }
     acd_agent_refresh(acd, agent);
@@ -230,14 +234,15 @@ static void set(struct acd *acd, struct acd_agent *agent, enum acd_presence pres
     effect->was_reason = agent->reason;
     effect->was_since_ms = agent->since_ms;
     if (agent->group)
-        count(acd, agent, -1);
+        count(agent, -1);
     change_presence(acd, agent, presence);
     agent->presence = presence;
     agent->reason = reason;
     agent->activity = activity;
     agent->since_ms = acd->now;
     if (agent->group) {
-        count(acd, agent, 1);
+        count(agent, 1);
+        counted(acd, agent->group);
         count_present(acd, agent);
     }
     acd_agent_refresh(acd, agent);
