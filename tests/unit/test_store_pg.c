@@ -86,6 +86,8 @@ static void test_customers(void **state) {
     assert_true(wait_for(rig, 1000, has_answer));
     assert_true(rig->customer[1].id > 0);
     assert_true(rig->customer[1].is_new);
+    assert_string_equal(rig->customer[1].last_agent, "");
+    assert_string_equal(rig->customer[1].owner_agent, "");
     ask(rig, 2, "Anonymous", 0);
     assert_true(wait_for(rig, 1000, has_answer));
     assert_int_equal(rig->customer[2].id, 0);
@@ -93,7 +95,9 @@ static void test_customers(void **state) {
     for (int i = 0; i < 12; i++) /* caller "+4930" and one digit */
         put_call(rig, true);
     assert_true(wait_for(rig, 5000, is_applied));
-    sql("UPDATE callfloor.customer SET name = 'Ada' WHERE id = %llu",
+    sql("UPDATE callfloor.handle SET agent = '1005' WHERE start_at = (SELECT max(h.start_at) FROM "
+        "callfloor.handle h JOIN callfloor.contact c ON c.id = h.contact_id WHERE c.caller = '+49301')");
+    sql("UPDATE callfloor.customer SET name = 'Ada', owner = '1007' WHERE id = %llu",
         (unsigned long long)rig->customer[1].id);
     put_call(rig, false); /* +49302, open: does not count as earlier */
     assert_true(wait_for(rig, 5000, is_applied));
@@ -103,9 +107,13 @@ static void test_customers(void **state) {
     assert_false(rig->customer[3].is_new);
     assert_int_equal(rig->customer[3].earlier_contacts, 2);
     assert_string_equal(rig->customer[3].name, "Ada");
+    assert_string_equal(rig->customer[3].last_agent, "1005");
+    assert_string_equal(rig->customer[3].owner_agent, "1007");
     ask(rig, 4, "+49302", 0);
     assert_true(wait_for(rig, 1000, has_answer));
     assert_int_equal(rig->customer[4].earlier_contacts, 1);
+    assert_string_equal(rig->customer[4].last_agent, "1001");
+    assert_string_equal(rig->customer[4].owner_agent, "");
     assert_int_equal(sql_int("SELECT count(*) FROM callfloor.customer WHERE name = 'Ada'"), 1);
     assert_int_equal(sql_int("SELECT count(*) FROM callfloor.customer_number WHERE number = '+49301'"), 1);
 }
