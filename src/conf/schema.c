@@ -379,8 +379,8 @@ static const struct conf_option queue_options[] = {
     OPTION("reserve", OPTION_LIST, AT(conf_queue, reserve), AT(conf_queue, reserve_count), 0, 8, "( )", NULL,
            "Who helps when there is too much to do.", .section = &reserve),
     OPTION("overflow", OPTION_TARGET, AT(conf_queue, overflow), 0, 0, 0, "\"\"", NULL,
-           "Where a caller goes on timeout, and who is refused or let out by one of the rules below; empty: "
-           "stay, or, when refused, hang up."),
+           "Where a caller goes after max_wait_ms, or who is refused or let out by one of the rules below; "
+           "empty: hang up."),
     OPTION("closed", OPTION_BOOL, AT(conf_queue, closed), 0, 0, 0, "false", NULL,
            "Refuse all callers, until a supervisor opens the queue."),
     OPTION("need_agents", OPTION_BOOL, AT(conf_queue, need_agents), 0, 0, 0, "false", NULL,
