@@ -205,7 +205,7 @@ struct conf_queue {
     struct conf_reserve *reserve;
     uint32_t reserve_count;
     struct conf_target
-        overflow; /* where a caller goes on timeout, full, or no agent logged in; NONE = stay */
+        overflow; /* where a caller goes who was refused at the door or let out; NONE = hang up */
     /* join rules */
     bool closed;                   /* as configured; a supervisor may open it */
     bool need_agents;              /* refuse entry while nobody is logged in */
