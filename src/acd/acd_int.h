@@ -71,6 +71,8 @@ struct acd_queue {
     uint32_t last_agent; /* offered: round robin */
     struct acd_wait wait;
     struct acd_wait_service service; /* what its callers can count on */
+    struct acd_wait_service alone;   /* the same without the reserve */
+    uint32_t shared_step;            /* the step of the callers meant */
     double *overlap;                 /* by queue number - 1: part of its calls that they take, too */
     uint64_t shared_ms,
         shared_serial;  /* when staff and overlap were reckoned; shared_serial: see acd.staff_serial */
@@ -131,6 +133,8 @@ struct acd_agent {
     uint64_t reserve_ms, ring_ms, ring_to_ms;
     uint64_t wrap_to_ms; /* NEVER: waits for a disposition */
     uint32_t extensions;
+    enum conf_wrapup wrap_mode; /* the queue's rules when the wrap-up began */
+    uint32_t wrap_extend_ms, wrap_extensions;
     bool disposed;           /* a disposition was given */
     struct acd_group *group; /* NULL when removed */
     struct acd_tree own;     /* calls that wait for this agent alone */
@@ -146,28 +150,30 @@ struct acd_plan {
     uint32_t orders; /* bits of enum acd_agent_order */
     struct acd_group *group;
     struct acd_line *line;
-    uint32_t *group_of;                 /* by agent number - 1; UINT32_MAX = removed */
-    uint32_t *queue_tiers;              /* by queue number - 1 */
-    uint32_t *first_line;               /* by queue number - 1 */
-    uint64_t *rare;                     /* bits: skills held by few */
-    uint64_t *named;                    /* queue_count rows of skill words: skills the queue names */
-    uint64_t *able_groups;              /* groups with an able agent */
-    uint64_t *in_groups;                /* groups with somebody logged in */
-    uint64_t *ready_groups;             /* groups with somebody ready, whatever the line does */
-    uint64_t *busy_lines;               /* lines with a call that wants a phone */
-    uint64_t *dirty_lines;              /* lines where something changed since the last match */
-    uint64_t *door_queues;              /* queues where somebody has logged out or in */
-    uint64_t *load_queues;              /* queues whose marks are to be looked at */
-    uint64_t *mark_queues;              /* queues that have marks (reserve) */
-    uint64_t *bits;                     /* memory of all the bits, also the queues' and lines' */
-    uint64_t *queue_bits;               /* queue_count times two rows of group_words */
-    uint8_t *bytes;                     /* of levels and tiers */
-    uint32_t *able_count, *able_share;  /* by group: able agents, and the sum of their weights */
-    struct acd_key *heads;              /* by order, by group: key of the first able agent */
-    int32_t **fit;                      /* by queue number - 1, see acd_queue */
-    uint32_t *queue_lists;              /* of the groups */
-    double *overlaps;                   /* of the queues */
-    struct acd_wait_group *share_group; /* room to reckon in, and */
+    uint32_t *group_of;                /* by agent number - 1; UINT32_MAX = removed */
+    uint32_t *queue_tiers;             /* by queue number - 1 */
+    uint32_t *first_line;              /* by queue number - 1 */
+    uint64_t *rare;                    /* bits: skills held by few */
+    uint64_t *named;                   /* queue_count rows of skill words: skills the queue names */
+    uint64_t *able_groups;             /* groups with an able agent */
+    uint64_t *in_groups;               /* groups with somebody logged in */
+    uint64_t *ready_groups;            /* groups with somebody ready, whatever the line does */
+    uint64_t *busy_lines;              /* lines with a call that wants a phone */
+    uint64_t *dirty_lines;             /* lines where something changed since the last match */
+    uint64_t *door_queues;             /* queues where somebody has logged out or in */
+    uint64_t *load_queues;             /* queues whose marks are to be looked at */
+    uint64_t *mark_queues;             /* queues that have marks (reserve) */
+    uint64_t *bits;                    /* memory of all the bits, also the queues' and lines' */
+    uint64_t *queue_bits;              /* queue_count times two rows of group_words */
+    uint8_t *bytes;                    /* of levels and tiers */
+    uint32_t *able_count, *able_share; /* by group: able agents, and the sum of their weights */
+    struct acd_key *heads;             /* by order, by group: key of the first able agent */
+    int32_t **fit;                     /* by queue number - 1, see acd_queue */
+    uint32_t *queue_lists;             /* of the groups */
+    double *overlaps;                  /* of the queues */
+    uint32_t *share_list;              /* room to reckon in, this and the next three */
+    const uint64_t **share_row;        /* by queue number - 1 */
+    struct acd_wait_group *share_group;
     struct acd_wait_demand *demand;
 };
 
@@ -377,6 +383,9 @@ bool acd_resume(struct acd *acd, const struct acd_queue *queue, uint64_t caller,
 /* acd_staff.c: expected wait */
 /* Of a waiting call, or (call NULL) of one who would come now. */
 struct acd_wait_guess acd_expected(struct acd *acd, struct acd_queue *queue, const struct acd_call *call);
+/* Of a new caller, if the reserve were not in: what the reserve's marks are about, or it would chase itself.
+ */
+struct acd_wait_guess acd_expected_alone(struct acd *acd, struct acd_queue *queue);
 uint32_t acd_staff(const struct acd *acd, const struct acd_queue *queue); /* ready, and can be reached */
 int acd_tell(struct acd *acd, const struct acd_event *event);
 

@@ -18,7 +18,7 @@ static uint32_t length_ms(const struct acd_agent *agent) {
 }
 
 static bool waits_for_disposition(const struct acd_agent *agent) {
-    return agent->queue->set.wrapup_mode == CONF_WRAPUP_DISPOSITION && !agent->disposed && !agent->removed;
+    return agent->wrap_mode == CONF_WRAPUP_DISPOSITION && !agent->disposed && !agent->removed;
 }
 
 void acd_talk_over(struct acd *acd, struct acd_agent *agent) {
@@ -33,6 +33,10 @@ void acd_talk_handed_over(struct acd *acd, struct acd_agent *agent) {
     agent->handles++;
     agent->talk_ms += acd->now - agent->talk_since_ms;
     agent->extensions = 0;
+    /* a reload leaves a wrap-up that has begun alone */
+    agent->wrap_mode = agent->queue->set.wrapup_mode;
+    agent->wrap_extend_ms = agent->queue->set.wrapup_extend_ms;
+    agent->wrap_extensions = agent->queue->set.wrapup_extensions;
     agent->wrap_to_ms = acd->now + wrapup_ms;
     if (!wrapup_ms && waits_for_disposition(agent))
         agent->wrap_to_ms = NEVER;
@@ -73,14 +77,12 @@ int acd_wrap_done(struct acd *acd, struct acd_agent *agent) {
 }
 
 int acd_wrap_more(struct acd *acd, struct acd_agent *agent, uint32_t ms) {
-    const struct conf_queue *set;
     if (agent->activity != ACD_WRAPUP)
         return -EPROTO;
-    set = &agent->queue->set;
-    if (set->wrapup_extensions != NEVER32 && agent->extensions >= set->wrapup_extensions)
+    if (agent->wrap_extensions != NEVER32 && agent->extensions >= agent->wrap_extensions)
         return -EPROTO;
-    if (set->wrapup_extend_ms && (!ms || ms > set->wrapup_extend_ms))
-        ms = set->wrapup_extend_ms;
+    if (agent->wrap_extend_ms && (!ms || ms > agent->wrap_extend_ms))
+        ms = agent->wrap_extend_ms;
     agent->extensions++;
     if (agent->wrap_to_ms != NEVER)
         agent->wrap_to_ms += ms;
