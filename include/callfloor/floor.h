@@ -65,7 +65,8 @@ int floor_agent_pause(struct floor *f, const char *agent, const char *reason,
                       const char *who); /* "" = none */
 int floor_agent_unpause(struct floor *f, const char *agent, const char *who);
 int floor_agent_wrap_done(struct floor *f, const char *agent, const char *who);
-/* More time for wrap-up; ms 0: as much as the queue gives. -EPROTO also when the agent has had it all. */
+/* More time for wrap-up; ms 0: as much as the queue gives, or a minute. -EPROTO also when the agent has had
+ * it all. */
 int floor_agent_wrap_more(struct floor *f, const char *agent, uint32_t ms, const char *who);
 /* The result of the talk, during it or in wrap-up; the last one is kept. */
 int floor_agent_disposition(struct floor *f, const char *agent, const char *name, const char *who);
@@ -188,8 +189,8 @@ struct floor_counters {
 };
 void floor_counters(const struct floor *f, struct floor_counters *out);
 
-/* Who a caller is, to find a lost place again: a hash of the number's digits and +, the same everywhere and for
- * ever; 0 when there are fewer than three digits, as in "anonymous". */
+/* Who a caller is, to find a lost place again: a hash of the number's digits and +, the same everywhere and
+ * for ever; 0 when there are fewer than three digits, as in "anonymous". */
 uint64_t floor_caller_key(const char *number);
 
 /* Every invariant over the whole floor (calls, legs, agents, acd_check). NULL, or what is broken. */

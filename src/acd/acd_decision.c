@@ -147,20 +147,20 @@ const char *acd_why_not_name(enum acd_why_not why) {
     return NAME_OF(names, why);
 }
 
-static const char *strategy_name(uint8_t strategy) {
-    static const char *const names[CONF_STRATEGIES] = {[CONF_LONGEST_IDLE] = "longest_idle",
-                                                       [CONF_SKILL_THEN_IDLE] = "skill_then_idle",
-                                                       [CONF_FEWEST_CALLS] = "fewest_calls",
-                                                       [CONF_LEAST_TALK] = "least_talk",
-                                                       [CONF_ROUND_ROBIN] = "round_robin",
-                                                       [CONF_LINEAR] = "linear",
-                                                       [CONF_RANDOM] = "random",
-                                                       [CONF_WEIGHTED] = "weighted",
-                                                       [CONF_RING_ALL] = "ring_all",
-                                                       [CONF_RING_PROGRESSIVELY] = "ring_progressively",
-                                                       [CONF_SCORED] = "scored"};
-    return NAME_OF(names, strategy);
-}
+/* measure: what a score is under this strategy; NULL: it would only repeat the agent's number. */
+static const struct {
+    const char *name, *measure;
+} strategies[CONF_STRATEGIES] = {[CONF_LONGEST_IDLE] = {"longest_idle", "idle_s"},
+                                 [CONF_SKILL_THEN_IDLE] = {"skill_then_idle", "levels"},
+                                 [CONF_FEWEST_CALLS] = {"fewest_calls", "calls"},
+                                 [CONF_LEAST_TALK] = {"least_talk", "talk_s"},
+                                 [CONF_ROUND_ROBIN] = {"round_robin", NULL},
+                                 [CONF_LINEAR] = {"linear", NULL},
+                                 [CONF_RANDOM] = {"random", "idle_s"},
+                                 [CONF_WEIGHTED] = {"weighted", "weight"},
+                                 [CONF_RING_ALL] = {"ring_all", "idle_s"},
+                                 [CONF_RING_PROGRESSIVELY] = {"ring_progressively", "idle_s"},
+                                 [CONF_SCORED] = {"scored", "score"}};
 
 struct line {
     const struct conf *conf;
@@ -213,18 +213,21 @@ static bool scores_tell(const struct acd_decision *d) {
 }
 
 static void add_offer(struct line *line, const struct acd_decision *d) {
-    bool scores = scores_tell(d);
+    bool known = d->strategy < CONF_STRATEGIES;
+    const char *measure = known && scores_tell(d) ? strategies[d->strategy].measure : NULL;
     add_agent(line, " agent=", d->agent);
-    add(line, " strategy=%s", strategy_name(d->strategy));
-    if (scores)
-        add_score(line, " score=", d->score);
+    add(line, " strategy=%s", known ? strategies[d->strategy].name : "?");
+    if (measure) {
+        add(line, " %s", measure);
+        add_score(line, "=", d->score);
+    }
     add(line, " able=%" PRIu32, d->candidates);
     const char *key = " next=";
     for (int i = 0; i < ACD_OTHERS; i++) {
         if (!d->other[i].agent)
             continue;
         add_agent(line, key, d->other[i].agent);
-        if (scores)
+        if (measure)
             add_score(line, ":", d->other[i].score);
         key = ",";
     }
