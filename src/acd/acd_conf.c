@@ -111,8 +111,7 @@ static void detach_calls(struct acd *acd) {
             acd_call_detach(acd, call);
 }
 
-/* Places and turns by the new rules. A call stays at its step, if there are still so many, or goes on from
- * it. */
+/* Places and turns by the new rules. A call stays at its step, if there are still so many. */
 static void attach_calls(struct acd *acd) {
     for (struct acd_call *call = acd->calls; call; call = call->hh.next) {
         if (call->state != ACD_CALL_WAITING)
@@ -123,14 +122,18 @@ static void attach_calls(struct acd *acd) {
         if (call->only && (call->queue->removed || !acd_preferable(call->only, call->queue)))
             call->only = NULL;
         acd_call_attach(acd, call);
-        acd_step_advance(acd, call);
     }
+}
+
+static void advance_calls(struct acd *acd) {
+    for (struct acd_call *call = acd->calls; call; call = call->hh.next)
+        acd_step_advance(acd, call);
 }
 
 static void swap_agent(struct acd *acd, struct acd_agent *agent) {
     const struct conf_agent *conf =
         agent->id <= acd->conf->agent_count ? &acd->conf->agent[agent->id - 1] : NULL;
-    bool was_removed = agent->removed;
+    agent->fresh = agent->removed;
     agent->removed = !conf || conf->removed;
     if (!agent->met)
         agent->since_ms = acd->now;
@@ -142,15 +145,18 @@ static void swap_agent(struct acd *acd, struct acd_agent *agent) {
     }
     acd_agent_join_group(acd, agent,
                          agent->removed ? NULL : &acd->plan.group[acd->plan.group_of[agent->id - 1]]);
-    if (!conf || conf->removed) {
-        if (agent->presence != ACD_LOGGED_OUT)
-            acd_agent_log_out(acd, agent);
-        if (agent->activity == ACD_WRAPUP)
-            acd_wrap_over(acd, agent);
-        return;
-    }
-    if (was_removed && conf->auto_login && agent->presence == ACD_LOGGED_OUT)
+}
+
+/* Who is gone leaves, who is new comes. Calls are in their places again: their phones may stop ringing. */
+static void move_agent(struct acd *acd, struct acd_agent *agent) {
+    if (agent->removed && agent->presence != ACD_LOGGED_OUT)
+        acd_agent_log_out(acd, agent);
+    if (agent->removed && agent->activity == ACD_WRAPUP)
+        acd_wrap_over(acd, agent);
+    if (!agent->removed && agent->fresh && acd->conf->agent[agent->id - 1].auto_login &&
+        agent->presence == ACD_LOGGED_OUT)
         acd_agent_want(acd, agent, ACD_READY, ACD_REASON_NONE);
+    agent->fresh = false;
 }
 
 /* Queues may be gone, or nobody left who may serve them, or load marks may have moved. (All lines are matched
@@ -179,6 +185,9 @@ int acd_replan(struct acd *acd, const struct conf *conf) {
     for (uint32_t i = 0; i < acd->agent_count; i++)
         swap_agent(acd, acd->agent[i]);
     attach_calls(acd);
+    for (uint32_t i = 0; i < acd->agent_count; i++)
+        move_agent(acd, acd->agent[i]);
+    advance_calls(acd);
     look_at_all(acd);
     return 0;
 }

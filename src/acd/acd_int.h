@@ -111,6 +111,7 @@ struct acd_agent {
     uint32_t id;
     bool met;     /* has had an entry in the configuration, maybe a removed one */
     bool removed; /* not in it now */
+    bool fresh;   /* while a configuration comes in: was removed before */
     bool reachable;
     bool pending;
     bool present; /* as counted in the group and the queues' staff */
