@@ -99,10 +99,11 @@ static void swap_queue(struct acd *acd, struct acd_queue *queue) {
         return;
     if (was_removed || was_closed != queue->set.closed)
         queue->closed = queue->set.closed;
-    if (was_removed)
+    if (!queue->known) /* one that comes back goes on learning: it may still have talks, too */
         acd_wait_init(&queue->wait, acd->now,
                       queue->set.expected_handle_ms ? queue->set.expected_handle_ms : 240000,
                       queue->set.expected_patience_ms ? queue->set.expected_patience_ms : 120000);
+    queue->known = true;
 }
 
 static void detach_calls(struct acd *acd) {

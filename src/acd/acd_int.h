@@ -63,7 +63,7 @@ struct acd_queue {
     struct conf_queue set;                          /* lists are the configuration's own; none when removed */
     struct acd_line *line;                          /* by step */
     uint32_t number, first_line, line_count, tiers; /* tiers: highest that anybody has here */
-    bool removed, closed;
+    bool removed, closed, known; /* known: has been in a configuration */
     uint32_t open_tier;   /* reserve */
     uint32_t reserves_in; /* bits */
     uint64_t reserve_in_ms[ACD_MOST_RESERVES];
