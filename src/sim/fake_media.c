@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-enum { PROMPT_US = 3000000 };
-
 static int open_leg(void *ctx, uint32_t id, struct media_desc *local) {
     struct world *w = ctx;
     struct fake_leg *leg = world_leg(w, id);
@@ -34,6 +32,8 @@ static void played(struct world *w, uint64_t id, uint64_t play_id) {
         return;
     leg->playing = false;
     w->media.played(w->media.ctx, (uint32_t)id, (uint32_t)play_id);
+    if (world_twice(w))
+        w->media.played(w->media.ctx, (uint32_t)id, (uint32_t)play_id);
 }
 
 static int play(void *ctx, uint32_t id, const struct media_play *what) {
@@ -44,7 +44,7 @@ static int play(void *ctx, uint32_t id, const struct media_play *what) {
     leg->playing = true;
     leg->play_id = what->play_id;
     if (!what->loop)
-        world_at(w, what->count * PROMPT_US, played, id, what->play_id);
+        world_at(w, what->count * FAKE_PROMPT_US, played, id, what->play_id);
     return 0;
 }
 
@@ -61,7 +61,8 @@ static int join(void *ctx, uint32_t id, uint32_t other) {
     a->other = other;
     b->other = id;
     a->playing = b->playing = false;
-    traffic_joined(w, a, b);
+    if (a->incoming || b->incoming)
+        caller_joined(w, a->incoming ? a : b, a->incoming ? b : a);
     return 0;
 }
 
@@ -99,37 +100,7 @@ static void counters(void *ctx, struct media_counters *out) {
     *out = (struct media_counters){.legs = ((struct world *)ctx)->ports_in_use};
 }
 
-static int look(void *ctx, uint32_t id, struct media_leg *out) {
-    const struct fake_leg *leg = world_leg(ctx, id);
-    if (!leg->media || (leg->id && leg->id != id))
-        return -ENOENT;
-    *out = (struct media_leg){
-        .joined = leg->joined ? leg->other : 0, .playing = leg->playing, .expects = !leg->held};
-    return 0;
-}
-
-static uint32_t next_leg(void *ctx, uint32_t *cursor) {
-    const struct world *w = ctx;
-    while (*cursor < w->leg_capacity) {
-        const struct fake_leg *leg = &w->leg[(*cursor)++];
-        if (leg->media && leg->id)
-            return leg->id;
-    }
-    return 0;
-}
-
 struct media_port fake_media(struct world *w) {
-    return (struct media_port){.ctx = w,
-                               .open = open_leg,
-                               .set = set,
-                               .play = play,
-                               .stop = stop,
-                               .join = join,
-                               .part = part,
-                               .send_digit = send_digit,
-                               .close = close_leg,
-                               .prompt = prompt,
-                               .counters = counters,
-                               .leg = look,
-                               .next_leg = next_leg};
+    return (struct media_port){w,    open_leg,   set,       play,   stop,    join,
+                               part, send_digit, close_leg, prompt, counters};
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Fake SIP: legs that answer when the traffic says so; each ends exactly once, a little later. */
+ * Fake SIP: legs that answer when their people do; each ends exactly once, a little later. */
 #include "sim/world.h"
 
 #include <errno.h>
@@ -9,8 +9,16 @@ static void really_ended(struct world *w, uint64_t id, uint64_t status_by_us) {
     struct fake_leg *leg = world_leg(w, (uint32_t)id);
     if (leg->id != id)
         return;
+    struct world_call *call = truth_call(w, leg->incoming ? leg->call : 0);
+    if (call)
+        call->ended_us = w->now_us;
+    uint32_t number = leg->incoming ? leg->call : 0;
     leg->id = 0;
     w->ua.ended(w->ua.ctx, (uint32_t)id, (uint16_t)(status_by_us >> 1), status_by_us & 1, "sim");
+    if (world_twice(w)) /* a number that is over: nobody knows it any more */
+        w->ua.ended(w->ua.ctx, (uint32_t)id, (uint16_t)(status_by_us >> 1), status_by_us & 1, "sim again");
+    if ((call = truth_call(w, number)))
+        caller_ended(w, call);
 }
 
 static void late_answer(struct world *w, uint64_t id, uint64_t unused) {
@@ -29,7 +37,8 @@ static int invite(void *ctx, uint32_t id, const struct ua_invite *what) {
     *leg = (struct fake_leg){.id = id, .agent = what->agent, .media = leg->media};
     world_hash(w, &what->agent, sizeof what->agent);
     world_hash(w, what->caller, strlen(what->caller));
-    traffic_phone_invited(w, leg);
+    truth_invited(w, leg, what->caller_name);
+    phone_invited(w, leg);
     return 0;
 }
 
@@ -45,8 +54,19 @@ static int answer(void *ctx, uint32_t id, const struct media_desc *local) {
     if (leg->answered)
         world_broken(w, "a leg is answered twice");
     leg->answered = true;
-    traffic_caller_answered(w, leg);
+    caller_answered(w, leg);
     return 0;
+}
+
+static void note_end(struct world *w, const struct fake_leg *leg, uint16_t status, bool by_us,
+                     bool elsewhere) {
+    struct world_offer *offer = truth_offer(w, leg);
+    if (!offer || offer->ended_us)
+        return;
+    offer->ended_us = w->now_us;
+    offer->refused = status;
+    offer->cancelled = by_us && !leg->answered;
+    offer->elsewhere = elsewhere;
 }
 
 static void end(void *ctx, uint32_t id, enum ua_end_cause cause, const struct ua_refusal *refusal) {
@@ -54,28 +74,30 @@ static void end(void *ctx, uint32_t id, enum ua_end_cause cause, const struct ua
     struct fake_leg *leg = world_leg(w, id);
     if (leg->id != id)
         return;
-    if (!leg->incoming && !leg->answered && !leg->over && world_chance(w, w->scenario.late_answer_share))
+    note_end(w, leg, 0, true, cause == UA_END_ANSWERED_ELSEWHERE);
+    if (!leg->incoming && !leg->answered && !leg->over &&
+        draw_chance(&leg->stream, w->scenario.faults.late_answer))
         world_at(w, 500, late_answer, id, 0); /* the 200 crosses our CANCEL */
     if (!leg->over)
-        world_at(w, 1000 + (uint64_t)(world_unit(w) * 50000), really_ended, id,
+        world_at(w, 1000 + draw_below(&leg->stream, 50000), really_ended, id,
                  (leg->answered ? 0 : 487u << 1) | 1u);
     leg->over = true;
 }
 
 /* Ended by the other side, after a way through the network. */
-void fake_ua_hangup(struct world *w, struct fake_leg *leg, uint16_t status);
 void fake_ua_hangup(struct world *w, struct fake_leg *leg, uint16_t status) {
     if (!leg->id || leg->over)
         return;
+    note_end(w, leg, leg->answered ? 0 : status, false, false);
     leg->over = true;
     really_ended(w, leg->id, (uint64_t)status << 1);
 }
 
 static uint32_t bindings(void *ctx, uint32_t agent, struct ua_binding *out, uint32_t max) {
     struct world *w = ctx;
-    if (!agent || agent > w->conf->agent_count || !w->binding[agent].there || !max)
+    if (!agent || agent > w->agent_count || !w->agent[agent].there || !max)
         return 0;
-    *out = (struct ua_binding){.expires_ms = NEVER, .reachable = w->binding[agent].reachable};
+    *out = (struct ua_binding){.expires_ms = NEVER, .reachable = w->agent[agent].reachable};
     str_copy(out->uri, sizeof out->uri, "sip:sim@198.51.100.9");
     return 1;
 }
@@ -93,43 +115,6 @@ static int send_info_digit(void *ctx, uint32_t leg, char digit, uint32_t duratio
     return 0;
 }
 
-static void probed(struct world *w, uint64_t id, uint64_t unused) {
-    struct fake_leg *leg = world_leg(w, (uint32_t)id);
-    if (leg->id == id && !leg->over)
-        w->ua.probed(w->ua.ctx, (uint32_t)id, true);
-}
-
-static int probe(void *ctx, uint32_t id) {
-    world_at(ctx, 30000, probed, id, 0);
-    return 0;
-}
-
-static enum ua_dialog dialog(void *ctx, uint32_t id) {
-    const struct fake_leg *leg = world_leg(ctx, id);
-    return leg->id != id ? UA_DIALOG_NONE : leg->answered ? UA_DIALOG_UP : UA_DIALOG_EARLY;
-}
-
-static uint32_t next_leg(void *ctx, uint32_t *cursor) {
-    const struct world *w = ctx;
-    while (*cursor < w->leg_capacity) {
-        uint32_t id = w->leg[(*cursor)++].id;
-        if (id)
-            return id;
-    }
-    return 0;
-}
-
 struct ua_port fake_ua(struct world *w) {
-    return (struct ua_port){.ctx = w,
-                            .invite = invite,
-                            .ring = ring,
-                            .answer = answer,
-                            .end = end,
-                            .send_info_digit = send_info_digit,
-                            .bindings = bindings,
-                            .trunk = trunk,
-                            .counters = counters,
-                            .probe = probe,
-                            .dialog = dialog,
-                            .next_leg = next_leg};
+    return (struct ua_port){w, invite, ring, answer, end, send_info_digit, bindings, trunk, counters};
 }

@@ -3,7 +3,7 @@
 #include "sim/world.h"
 
 #include <errno.h>
-#include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,40 +14,8 @@ struct world_event {
     uint64_t a, b;
 };
 
-const struct scenario scenario_default = {
-    .day_ms = 24 * 3600 * 1000,
-    .calls = 20000,
-    .talk_mean_ms = 100000,
-    .patience_mean_ms = 120000,
-    .answer_mean_ms = 4000,
-    .wrap_done_share = 0.3,
-    .no_answer = 0.02,
-    .reject = 0.01,
-    .busy = 0.01,
-    .unreachable_per_hour = 0.1,
-    .pause_per_hour = 0.5,
-    .hold_share = 0.1,
-    .late_answer_share = 0.2,
-    .own_call_per_hour = 0.2,
-    .database_away_share = 0.02,
-    .reloads = 4,
-    .check = true,
-};
-
 uint64_t world_now_us(const struct world *w) {
     return w->now_us;
-}
-
-double world_unit(struct world *w) {
-    return rng_unit(&w->rng);
-}
-
-double world_exp(struct world *w, double mean) {
-    return -mean * log(1 - world_unit(w));
-}
-
-bool world_chance(struct world *w, double share) {
-    return world_unit(w) < share;
 }
 
 void world_hash(struct world *w, const void *data, size_t size) {
@@ -56,13 +24,18 @@ void world_hash(struct world *w, const void *data, size_t size) {
         w->hash = (w->hash ^ p[i]) * 0x100000001b3u;
 }
 
-void world_broken(struct world *w, const char *what) {
+void world_broken(struct world *w, const char *format, ...) {
+    va_list args;
     if (w->broken)
         return;
-    snprintf(w->broken_text, sizeof w->broken_text, "%s", what);
+    va_start(args, format);
+    vsnprintf(w->broken_text, sizeof w->broken_text, format, args);
+    va_end(args);
     w->broken = w->broken_text;
     w->broken_at_ms = w->now_us / 1000;
 }
+
+/* ---- things to come ---- */
 
 static bool before(const struct world_event *a, const struct world_event *b) {
     return a->at_us != b->at_us ? a->at_us < b->at_us : a->sequence < b->sequence;
@@ -109,7 +82,7 @@ static struct world_event take(struct world *w) {
 struct fake_leg *world_leg(struct world *w, uint32_t id) {
     uint32_t index = slot_index(id);
     if (index >= w->leg_capacity) {
-        uint32_t capacity = w->leg_capacity ? 2 * w->leg_capacity : WORLD_LEGS;
+        uint32_t capacity = w->leg_capacity ? 2 * w->leg_capacity : 4096;
         while (capacity <= index)
             capacity *= 2;
         struct fake_leg *leg = realloc(w->leg, capacity * sizeof *leg);
@@ -122,43 +95,80 @@ struct fake_leg *world_leg(struct world *w, uint32_t id) {
     return &w->leg[index];
 }
 
+uint64_t world_stream(const struct world *w, const struct world_call *call, enum world_stream what) {
+    uint64_t own =
+        call->caller ? w->plan->caller[call->caller - 1].stream : draw_key(w->seed, 0, call->person);
+    return draw_key(own, what, call->attempt);
+}
+
+bool world_twice(struct world *w) {
+    return w->scenario.faults.duplicate > 0 && draw_chance(&w->noise, w->scenario.faults.duplicate);
+}
+
+/* ---- life ---- */
+
 static uint64_t clock_now(void *ctx) {
     return ((struct world *)ctx)->now_us;
 }
 
 static uint64_t clock_wall(void *ctx) {
     const struct world *w = ctx;
-    return w->wall0_us + w->now_us;
+    return w->wall0_us + w->now_us + (uint64_t)w->wall_jump_us;
 }
 
 struct floor *world_floor(struct world *w) {
     return w->floor;
 }
 
-int world_create(struct world **wp, const struct conf *conf, const struct scenario *scenario, uint64_t seed) {
+const struct conf *world_conf(const struct world *w) {
+    return w->conf;
+}
+
+const struct tally *world_tally(const struct world *w) {
+    return w->tally;
+}
+
+void world_watch_rows(struct world *w, void (*fn)(void *arg, const struct record *row), void *arg) {
+    w->row_fn = fn;
+    w->row_arg = arg;
+}
+
+static int find_routes(struct world *w) {
+    const struct plan *plan = w->plan;
+    w->route = calloc(plan->way_count + 1, sizeof *w->route);
+    w->routed = calloc(plan->way_count + 1, sizeof *w->routed);
+    w->last_agent = calloc(plan->persons + 1, sizeof *w->last_agent);
+    if (!w->route || !w->routed || !w->last_agent)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < plan->way_count; i++)
+        w->routed[i] = plan_route(w->conf, &plan->way[i], &w->route[i]);
+    return 0;
+}
+
+int world_create_planned(struct world **wp, const struct conf *conf, const struct scenario *scenario,
+                         const struct plan *plan, uint64_t seed) {
     struct world *w = calloc(1, sizeof *w);
     int err = -ENOMEM;
     if (!w)
         return -ENOMEM;
     w->conf = conf;
+    w->plan = plan;
     w->scenario = *scenario;
-    w->rng = seed;
+    w->seed = seed;
+    w->noise = draw_key(seed, STREAM_FAULT, 0);
     w->hash = 0xcbf29ce484222325u;
-    w->now_us = 3600 * 1000000ull;         /* so that nothing lies before 0 */
-    w->wall0_us = 1772409600ull * 1000000; /* 2026-03-02 00:00 UTC, less what has passed */
-    w->wall0_us -= w->now_us;
-    w->binding = calloc(conf->agent_count + 1, sizeof *w->binding);
-    if (!w->binding)
-        goto fail;
+    w->now_us = w->start_us = 3600 * 1000000ull; /* so that nothing lies before 0 */
+    w->wall0_us = plan->wall_us - w->now_us;
+    w->first_id = record_first_id(conf->node, clock_wall(w) / 1000);
     struct floor_setup setup = {.conf = conf,
                                 .ua = fake_ua(w),
                                 .media = fake_media(w),
                                 .store = fake_store(w),
                                 .clock = {w, clock_now, clock_wall},
-                                .first_id = record_first_id(conf->node, clock_wall(w) / 1000),
+                                .first_id = w->first_id,
                                 .seed = seed};
-    err = floor_create(&w->floor, &setup);
-    if (err)
+    if ((err = tally_create(&w->tally, w->now_us, plan->day_us, scenario->interval_us)) ||
+        (err = agent_grow(w)) || (err = find_routes(w)) || (err = floor_create(&w->floor, &setup)))
         goto fail;
     w->ua = floor_ua_sink(w->floor);
     w->media = floor_media_sink(w->floor);
@@ -170,25 +180,50 @@ fail:
     return err;
 }
 
+int world_create(struct world **wp, const struct conf *conf, const struct scenario *scenario, uint64_t seed) {
+    struct plan *plan = NULL;
+    int err = plan_make(&plan, conf, scenario, seed);
+    if (!err)
+        err = world_create_planned(wp, conf, scenario, plan, seed);
+    if (err)
+        plan_free(plan);
+    else
+        (*wp)->own_plan = plan;
+    return err;
+}
+
 void world_destroy(struct world *w) {
     if (!w)
         return;
     floor_destroy(w->floor);
-    fake_store_done(w);
+    truth_done(w);
+    tally_free(w->tally);
+    plan_free(w->own_plan);
+    for (uint32_t i = 0; i < w->reloaded_count; i++)
+        conf_free(w->reloaded[i]);
+    free(w->reloaded);
     free(w->heap);
     free(w->leg);
-    free(w->binding);
+    free(w->agent);
+    free(w->route);
+    free(w->routed);
+    free(w->last_agent);
+    free(w->waiting);
+    free(w->row);
     free(w);
 }
 
+/* ---- the day ---- */
+
 /* One event: the next of the world's or the floor's own deadline, whichever is earlier. False: none left. */
 static bool step(struct world *w, uint64_t until_us) {
+    const struct faults *faults = &w->scenario.faults;
     uint64_t deadline_ms = floor_deadline(w->floor),
              floor_us = deadline_ms == NEVER ? NEVER : deadline_ms * 1000;
     uint64_t world_us = w->heap_count ? w->heap[0].at_us : NEVER;
     /* a busy loop is late: what comes meanwhile is looked at before what was due */
-    if (floor_us != NEVER && world_chance(w, 0.1))
-        floor_us += (uint64_t)(world_unit(w) * 20000);
+    if (floor_us != NEVER && faults->late_loop > 0 && draw_chance(&w->noise, faults->late_loop))
+        floor_us += draw_below(&w->noise, faults->late_loop_us);
     uint64_t at_us = floor_us < world_us ? floor_us : world_us;
     if (at_us == NEVER || at_us > until_us)
         return false;
@@ -203,40 +238,47 @@ static bool step(struct world *w, uint64_t until_us) {
     if (w->scenario.check) {
         const char *wrong = floor_check(w->floor);
         if (wrong)
-            world_broken(w, wrong);
+            world_broken(w, "%s", wrong);
     }
     return !w->broken;
 }
 
 static void gone_home(void *arg, const struct floor_agent_view *agent) {
     if (agent->acd.presence != ACD_LOGGED_OUT || agent->acd.activity != ACD_IDLE)
-        world_broken(arg, "an agent is not logged out and idle after everybody went home");
+        world_broken(arg, "agent %s is not logged out and idle after everybody went home", agent->id);
+}
+
+static void look_around(struct world *w) {
+    uint64_t open = fake_store_open_rows(w);
+    if (floor_calls(w->floor))
+        world_broken(w, "%u calls are left after everybody went home", floor_calls(w->floor));
+    if (w->ports_in_use)
+        world_broken(w, "%u media legs are left after everybody went home", w->ports_in_use);
+    floor_each_agent(w->floor, gone_home, w);
+    if (open)
+        world_broken(w, "%llu rows are open after everybody went home", (unsigned long long)open);
 }
 
 void world_run(struct world *w, struct world_result *result) {
-    uint64_t start_us = w->now_us, open, total;
-    traffic_start(w);
-    while (step(w, start_us + w->scenario.day_ms * 1000))
-        ;
-    if (!w->broken) {
-        traffic_close(w);
-        while (step(w, w->now_us + 4 * 3600 * 1000000ull))
-            ;
-    }
-    if (!w->broken && floor_calls(w->floor))
-        world_broken(w, "calls are left after everybody went home");
-    if (!w->broken && w->ports_in_use)
-        world_broken(w, "media legs are left after everybody went home");
-    if (!w->broken)
-        floor_each_agent(w->floor, gone_home, w);
-    open = fake_store_open_rows(w, &total);
-    if (!w->broken && open) {
-        char text[80];
-        snprintf(text, sizeof text, "%llu rows are open after everybody went home", (unsigned long long)open);
-        world_broken(w, text);
-    }
+    uint64_t end_us = w->start_us + w->plan->day_us;
     struct floor_counters counters;
+    caller_start(w);
+    agent_start(w, 1);
+    act_start(w);
+    fault_start(w);
+    while (step(w, end_us))
+        ;
+    w->closing = true;
     floor_counters(w->floor, &counters);
+    while (!w->broken && counters.waiting && step(w, end_us + w->plan->close_us))
+        floor_counters(w->floor, &counters);
+    agent_go_home(w);
+    while (!w->broken && step(w, w->now_us + 4 * 3600 * 1000000ull))
+        ;
+    if (!w->broken)
+        look_around(w);
+    floor_counters(w->floor, &counters);
+    const struct tally_queue *all = &w->tally->queue[0];
     *result = (struct world_result){
         .events = w->events,
         .rows = w->rows,
@@ -244,12 +286,13 @@ void world_run(struct world *w, struct world_result *result) {
         .hash = w->hash,
         .calls = counters.calls_total,
         .refused = counters.refused_total,
-        .virtual_ms = (w->now_us - start_us) / 1000,
-        .answered = w->answered,
-        .abandoned = w->abandoned,
-        .other = w->other,
-        .wait_ms_sum = w->wait_ms_sum,
-        .in_time = w->in_time,
+        .virtual_ms = (w->now_us - w->start_us) / 1000,
+        .answered = all->day.answered,
+        .abandoned = all->day.abandoned,
+        .other = all->day.other,
+        .wait_ms_sum = all->day.answered_wait_ms,
+        .in_time = all->day.answered_in_time,
+        .unplaced = w->unplaced,
         .broken = w->broken,
         .broken_at_ms = w->broken_at_ms,
     };

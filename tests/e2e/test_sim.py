@@ -11,7 +11,7 @@ from daemon import ROOT
 
 def simulate(build, *arguments):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    r = subprocess.run([os.path.join(build, 'callfloor-sim')] + list(arguments), stdin=subprocess.DEVNULL,
+    r = subprocess.run([os.path.join(build, 'callfloor-sim'), '--json'] + list(arguments), stdin=subprocess.DEVNULL,
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=300)
     assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -32,23 +32,43 @@ static struct world_result run(const struct scenario *scenario, uint64_t seed) {
     return result;
 }
 
+#define MEAN(seconds)                                                                                        \
+    { DRAW_EXPONENTIAL, (seconds)*1000000ull, 0 }
+
 static const struct scenario rough = {
-    .day_ms = 30 * 60 * 1000,
+    .day_us = 30 * 60 * 1000000ull,
+    .interval_us = 300 * 1000000ull,
     .calls = 400,
-    .talk_mean_ms = 60000,
-    .patience_mean_ms = 30000,
-    .answer_mean_ms = 4000,
-    .wrap_done_share = 0.5,
-    .no_answer = 0.2,
-    .reject = 0.1,
-    .busy = 0.1,
-    .unreachable_per_hour = 8,
-    .pause_per_hour = 12,
-    .hold_share = 0.5,
-    .late_answer_share = 0.8,
-    .own_call_per_hour = 12,
-    .database_away_share = 0.3,
-    .reloads = 10,
+    .persons = 200,
+    .every_queue = {.patience = MEAN(30),
+                    .talk = MEAN(60),
+                    .wrapup = MEAN(5),
+                    .hold = 0.5,
+                    .done = 0.5,
+                    .again = 0.5,
+                    .again_after = MEAN(60)},
+    .every_agent = {.answer = MEAN(4),
+                    .no_answer = 0.2,
+                    .reject = 0.1,
+                    .busy = 0.1,
+                    .pause_per_hour = 12,
+                    .pause = MEAN(120),
+                    .own_call_per_hour = 12},
+    .faults = {.unreachable_per_hour = 8,
+               .dead_per_hour = 4,
+               .away_per_hour = 4,
+               .lost_invite = 0.01,
+               .lost_answer = 0.01,
+               .late_answer = 0.8,
+               .no_ringing = 0.02,
+               .duplicate = 0.2,
+               .database_away = 0.3,
+               .late_loop = 0.1,
+               .late_loop_us = 20000,
+               .stray_per_hour = 10,
+               .nonsense = 0.1,
+               .clock_jumps = 5,
+               .reloads = 10},
     .check = true,
 };
 
@@ -74,9 +94,9 @@ static void test_rough_half_hours(void **state) {
 
 static void test_everybody_calls_at_once(void **state) {
     struct scenario scenario = rough;
-    scenario.day_ms = 600000;
+    scenario.day_us = 600 * 1000000ull;
     scenario.calls = 2500; /* 50 agents, more calls than max_calls allows */
-    scenario.patience_mean_ms = 600000;
+    scenario.every_queue.patience.mean_us = 600 * 1000000ull;
     struct world_result r = run(&scenario, 3);
     assert_true(r.answered > 100);
 }
