@@ -206,6 +206,7 @@ static void reoffers(struct world *w, uint64_t id, uint64_t hold) {
     if (!leg || !leg->answered)
         return;
     offer.direction = hold ? MEDIA_SENDONLY : MEDIA_SENDRECV;
+    leg->held = hold;
     if (w->ua.reoffered(w->ua.ctx, (uint32_t)id, &offer, &answer))
         world_broken(w, "a re-INVITE in a talk was refused");
     else if (answer.direction != (hold ? MEDIA_RECVONLY : MEDIA_SENDRECV))

@@ -100,7 +100,40 @@ static void counters(void *ctx, struct media_counters *out) {
     *out = (struct media_counters){.legs = ((struct world *)ctx)->ports_in_use};
 }
 
+static int look(void *ctx, uint32_t id, struct media_leg *out) {
+    const struct fake_leg *leg = world_leg(ctx, id);
+    if (!leg->media || (leg->id && leg->id != id))
+        return -ENOENT;
+    uint64_t unheard_us = leg->mute ? ((const struct world *)ctx)->now_us - leg->mute_us : 0;
+    *out = (struct media_leg){.joined = leg->joined ? leg->other : 0,
+                              .playing = leg->playing,
+                              .expects = !leg->held,
+                              .unheard_ms = (uint32_t)(unheard_us / 1000)};
+    return 0;
+}
+
+static uint32_t next_leg(void *ctx, uint32_t *cursor) {
+    const struct world *w = ctx;
+    while (*cursor < w->leg_capacity) {
+        const struct fake_leg *leg = &w->leg[(*cursor)++];
+        if (leg->media && leg->id)
+            return leg->id;
+    }
+    return 0;
+}
+
 struct media_port fake_media(struct world *w) {
-    return (struct media_port){w,    open_leg,   set,       play,   stop,    join,
-                               part, send_digit, close_leg, prompt, counters};
+    return (struct media_port){.ctx = w,
+                               .open = open_leg,
+                               .set = set,
+                               .play = play,
+                               .stop = stop,
+                               .join = join,
+                               .part = part,
+                               .send_digit = send_digit,
+                               .close = close_leg,
+                               .prompt = prompt,
+                               .counters = counters,
+                               .leg = look,
+                               .next_leg = next_leg};
 }

@@ -115,6 +115,47 @@ static int send_info_digit(void *ctx, uint32_t leg, char digit, uint32_t duratio
     return 0;
 }
 
+static void probed(struct world *w, uint64_t id, uint64_t alive) {
+    struct fake_leg *leg = world_leg(w, (uint32_t)id);
+    if (leg->id == id && !leg->over)
+        w->ua.probed(w->ua.ctx, (uint32_t)id, alive);
+}
+
+static int probe(void *ctx, uint32_t id) {
+    struct world *w = ctx;
+    const struct fake_leg *leg = world_leg(w, id);
+    if (leg->id != id || leg->over || !leg->answered)
+        return -ESTALE;
+    world_at(w, leg->mute ? 8000000 : 30000, probed, id, !leg->mute);
+    return 0;
+}
+
+static enum ua_dialog dialog(void *ctx, uint32_t id) {
+    const struct fake_leg *leg = world_leg(ctx, id);
+    return leg->id != id ? UA_DIALOG_NONE : leg->answered ? UA_DIALOG_UP : UA_DIALOG_EARLY;
+}
+
+static uint32_t next_leg(void *ctx, uint32_t *cursor) {
+    const struct world *w = ctx;
+    while (*cursor < w->leg_capacity) {
+        uint32_t id = w->leg[(*cursor)++].id;
+        if (id)
+            return id;
+    }
+    return 0;
+}
+
 struct ua_port fake_ua(struct world *w) {
-    return (struct ua_port){w, invite, ring, answer, end, send_info_digit, bindings, trunk, counters};
+    return (struct ua_port){.ctx = w,
+                            .invite = invite,
+                            .ring = ring,
+                            .answer = answer,
+                            .end = end,
+                            .send_info_digit = send_info_digit,
+                            .bindings = bindings,
+                            .trunk = trunk,
+                            .counters = counters,
+                            .probe = probe,
+                            .dialog = dialog,
+                            .next_leg = next_leg};
 }

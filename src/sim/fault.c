@@ -43,6 +43,7 @@ static void dies(struct world *w, uint64_t agent, uint64_t b) {
         struct fake_leg *leg = &w->leg[i];
         if (leg->id && !leg->incoming && leg->agent == agent && !leg->over) {
             leg->mute = true;
+            leg->mute_us = w->now_us;
             leg_id = leg->id;
         }
     }

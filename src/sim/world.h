@@ -112,11 +112,11 @@ enum world_stream {
 
 struct fake_leg {
     uint32_t id; /* 0: free */
-    bool incoming, answered, over, media, playing, joined, joined_before, delayed_offer, mute;
+    bool incoming, answered, over, media, playing, joined, joined_before, delayed_offer, held, mute;
     uint32_t agent, other, play_id;
     uint32_t call;  /* 1-based in w->call; 0 = none */
     uint32_t offer; /* 1-based in its offers */
-    uint64_t stream;
+    uint64_t stream, mute_us;
 };
 
 struct fake_agent {
