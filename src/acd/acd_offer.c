@@ -160,8 +160,7 @@ struct acd_call *acd_offer_over(struct acd *acd, struct acd_agent *agent, enum a
     effect->offer_result = result;
     note_over(acd, call, agent, result);
     leave_ringing(call, agent);
-    if (result != ACD_OFFER_LOST_RACE)
-        call->avoid = agent->id;
+    call->avoid = agent->id;
     if (call->only == agent)
         acd_prefer_end(acd, call);
     bool in_vain =
