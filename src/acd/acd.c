@@ -328,6 +328,8 @@ void acd_settle(struct acd *acd) {
         return;
     if (acd->loads_dirty && acd_loads(acd))
         return;
+    if (acd->doors_dirty && acd_doors(acd)) /* a tier has closed */
+        return;
     if (acd->matching_dirty)
         (void)acd_match(acd); /* without memory: the rest at the next step, acd_deadline() says now */
 }

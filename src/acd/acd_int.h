@@ -73,6 +73,7 @@ struct acd_queue {
     struct acd_wait_service service; /* what its callers can count on */
     struct acd_wait_service alone;   /* the same without the reserve */
     uint32_t shared_step;            /* the step of the callers meant */
+    const uint64_t *share_row;       /* groups that take its calls now; only while it is reckoned */
     double *overlap;                 /* by queue number - 1: part of its calls that they take, too */
     uint64_t shared_ms,
         shared_serial;  /* when staff and overlap were reckoned; shared_serial: see acd.staff_serial */

@@ -45,7 +45,7 @@ static bool comes_in(struct acd *acd, struct acd_queue *queue, const struct conf
         return true;
     if (!reserve->expected_wait_ms)
         return false;
-    return acd_expected(acd, queue, NULL).p80_ms >= reserve->expected_wait_ms;
+    return acd_expected_alone(acd, queue).p80_ms >= reserve->expected_wait_ms;
 }
 
 static bool stays_in(struct acd *acd, struct acd_queue *queue, const struct conf_reserve *reserve) {
@@ -57,7 +57,7 @@ static bool stays_in(struct acd *acd, struct acd_queue *queue, const struct conf
         return true;
     if (!reserve->expected_wait_ms)
         return false;
-    return acd_expected(acd, queue, NULL).p80_ms > reserve->expected_wait_back_ms;
+    return acd_expected_alone(acd, queue).p80_ms > reserve->expected_wait_back_ms;
 }
 
 static uint32_t most_reserves(const struct acd_queue *queue) {
@@ -68,7 +68,12 @@ static uint32_t most_reserves(const struct acd_queue *queue) {
 static void open_tier(struct acd *acd, struct acd_queue *queue, uint32_t tier) {
     if (tier == queue->open_tier)
         return;
+    if (tier < queue->open_tier) { /* some step may have lost its last agent */
+        acd_bit_set(acd->plan.door_queues, queue->number - 1);
+        acd->doors_dirty = true;
+    }
     queue->open_tier = tier;
+    acd->staff_serial++;
     struct acd_effect *effect = acd_emit(acd, ACD_FX_RESERVE);
     effect->queue = queue->number;
     effect->tier = tier;

@@ -299,7 +299,7 @@ static int make_shares(struct acd_plan *plan) {
             plan->group[g].queue_count += acd_bit(plan->queue_bits + q * 2 * plan->group_words, g);
     for (uint32_t g = 0; g < plan->group_count; g++)
         count += plan->group[g].queue_count;
-    plan->queue_lists = acd_alloc((count + 1) * sizeof *plan->queue_lists);
+    plan->queue_lists = acd_alloc((2 * count + 1) * sizeof *plan->queue_lists);
     plan->fit = acd_alloc((queues + 1) * sizeof *plan->fit);
     plan->able_count = acd_alloc((plan->group_count + 1) * sizeof *plan->able_count);
     plan->able_share = acd_alloc((plan->group_count + 1) * sizeof *plan->able_share);
@@ -311,6 +311,7 @@ static int make_shares(struct acd_plan *plan) {
         !plan->able_count || !plan->able_share || !plan->heads)
         return -ENOMEM;
     uint32_t *at = plan->queue_lists;
+    plan->share_list = at + count;
     for (uint32_t g = 0; g < plan->group_count; g++) {
         plan->group[g].queue = at;
         for (uint32_t q = 0; q < queues; q++)

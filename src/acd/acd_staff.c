@@ -5,13 +5,18 @@
 
 #include <errno.h>
 
-uint32_t acd_staff(const struct acd *acd, const struct acd_queue *queue) {
+/* Agents of these groups who are at work. */
+static uint32_t at_work(const struct acd *acd, const uint64_t *groups) {
     const struct acd_plan *plan = &acd->plan;
     uint32_t count = 0;
     for (uint32_t w = 0; w < plan->group_words; w++)
-        for (uint64_t bits = queue->staff_groups[w] & plan->ready_groups[w]; bits; bits &= bits - 1)
+        for (uint64_t bits = groups[w] & plan->ready_groups[w]; bits; bits &= bits - 1)
             count += plan->group[w * 64 + (uint32_t)__builtin_ctzll(bits)].present;
     return count;
+}
+
+uint32_t acd_staff(const struct acd *acd, const struct acd_queue *queue) {
+    return at_work(acd, queue->staff_groups);
 }
 
 static enum acd_wait_rank rank_of(const struct acd *acd, const struct acd_queue *queue,
@@ -21,35 +26,78 @@ static enum acd_wait_rank rank_of(const struct acd *acd, const struct acd_queue 
     return other->set.priority > queue->set.priority ? ACD_WAIT_BEFORE : ACD_WAIT_BEHIND;
 }
 
-static void share(struct acd *acd, struct acd_queue *queue) {
+static bool anybody(const struct acd *acd, const uint64_t *groups) {
+    const struct acd_plan *plan = &acd->plan;
+    for (uint32_t w = 0; w < plan->group_words; w++)
+        for (uint64_t bits = groups[w] & plan->ready_groups[w]; bits; bits &= bits - 1)
+            if (plan->group[w * 64 + (uint32_t)__builtin_ctzll(bits)].present)
+                return true;
+    return false;
+}
+
+/* Who takes the queue's calls from this step on: of the first step for which somebody works. */
+static const struct acd_line *line_from(const struct acd *acd, const struct acd_queue *queue, uint32_t step) {
+    for (uint32_t at = step; at < queue->line_count; at++)
+        if (anybody(acd, acd_admits(&acd->plan, &queue->line[at])))
+            return &queue->line[at];
+    return &queue->line[step];
+}
+
+/* The line's groups, as if the reserve were not in. */
+static const uint64_t *admits_alone(const struct acd_plan *plan, const struct acd_line *line) {
+    uint32_t tier = line->step ? line->queue->set.step[line->step - 1].tier : 1;
+    tier = tier < line->queue->tiers ? tier : line->queue->tiers;
+    return line->admits + (size_t)(tier ? tier - 1 : 0) * plan->group_words;
+}
+
+static struct acd_wait_service share_by_rows(struct acd *acd, struct acd_queue *queue) {
     struct acd_plan *plan = &acd->plan;
-    uint32_t count = 0;
-    for (uint32_t q = 0; q < plan->queue_count; q++) {
-        const struct acd_queue *other = acd->queue[q];
-        plan->demand[q] = (struct acd_wait_demand){.per_ms = acd_wait_per_ms(&other->wait, acd->now),
-                                                   .handle_ms = acd_wait_handle_ms(&other->wait, acd->now),
-                                                   .rank = rank_of(acd, queue, other)};
-    }
+    uint32_t count = 0, *at = plan->share_list;
     for (uint32_t w = 0; w < plan->group_words; w++)
         for (uint64_t bits = plan->ready_groups[w]; bits; bits &= bits - 1) {
             const struct acd_group *group = &plan->group[w * 64 + (uint32_t)__builtin_ctzll(bits)];
-            if (group->present)
-                plan->share_group[count++] = (struct acd_wait_group){
-                    .agents = group->present, .queue_count = group->queue_count, .queue = group->queue};
+            struct acd_wait_group *to = &plan->share_group[count];
+            *to = (struct acd_wait_group){.agents = group->present, .queue = at};
+            for (uint32_t i = 0; i < group->queue_count; i++)
+                if (acd_bit(acd->queue[group->queue[i]]->share_row, group->index))
+                    at[to->queue_count++] = group->queue[i];
+            at += to->queue_count;
+            count += to->agents && to->queue_count;
         }
-    queue->service = acd_wait_share(plan->share_group, count, plan->demand, plan->queue_count,
-                                    queue->number - 1, queue->overlap);
-    queue->shared_ms = acd->now;
-    queue->shared_serial = acd->staff_serial;
+    return acd_wait_share(plan->share_group, count, plan->demand, plan->queue_count, queue->number - 1,
+                          queue->overlap);
 }
 
-static void refresh_share(struct acd *acd, struct acd_queue *queue) {
-    bool changed = queue->shared_serial != acd->staff_serial;
+static void share(struct acd *acd, struct acd_queue *queue, uint32_t step) {
+    struct acd_plan *plan = &acd->plan;
+    for (uint32_t q = 0; q < plan->queue_count; q++) {
+        struct acd_queue *other = acd->queue[q];
+        plan->demand[q] = (struct acd_wait_demand){.per_ms = acd_wait_per_ms(&other->wait, acd->now),
+                                                   .handle_ms = acd_wait_handle_ms(&other->wait, acd->now),
+                                                   .rank = rank_of(acd, queue, other)};
+        other->share_row = acd_admits(plan, line_from(acd, other, other == queue ? step : 0));
+    }
+    if (queue->open_tier > 1) {
+        const uint64_t *with = queue->share_row;
+        queue->share_row = admits_alone(plan, &queue->line[step]);
+        queue->alone = share_by_rows(acd, queue);
+        queue->share_row = with;
+    }
+    queue->service = share_by_rows(acd, queue); /* last: its overlap counts */
+    if (queue->open_tier <= 1)
+        queue->alone = queue->service;
+    queue->shared_ms = acd->now;
+    queue->shared_serial = acd->staff_serial;
+    queue->shared_step = step;
+}
+
+static void refresh_share(struct acd *acd, struct acd_queue *queue, uint32_t step) {
+    bool changed = queue->shared_serial != acd->staff_serial || queue->shared_step != step;
     uint64_t wait_ms = !changed                                    ? ACD_SHARE_MS
                        : acd->plan.group_count <= ACD_SHARE_GROUPS ? 0
                                                                    : ACD_SHARE_SOON_MS;
     if (queue->shared_ms == NEVER || acd->now >= queue->shared_ms + wait_ms)
-        share(acd, queue);
+        share(acd, queue, step);
 }
 
 /* Calls that want a phone and come before: of this queue all, of others those that our agents would take. */
@@ -73,10 +121,21 @@ static double ahead(const struct acd *acd, const struct acd_queue *queue, const 
 
 struct acd_wait_guess acd_expected(struct acd *acd, struct acd_queue *queue, const struct acd_call *call) {
     const struct acd_call would = {.queue = queue};
-    refresh_share(acd, queue);
+    refresh_share(acd, queue, call ? call->step : 0);
     double before = ahead(acd, queue, call);
     uint32_t idle = acd_candidates(acd, call ? call : &would, (uint32_t)before + 1);
     return acd_wait_guess(&queue->wait, acd->now, before, &queue->service, idle);
+}
+
+struct acd_wait_guess acd_expected_alone(struct acd *acd, struct acd_queue *queue) {
+    const struct acd_plan *plan = &acd->plan;
+    const uint64_t *admits = admits_alone(plan, queue->line);
+    uint32_t idle = 0;
+    refresh_share(acd, queue, 0);
+    for (uint32_t w = 0; w < plan->group_words; w++)
+        for (uint64_t bits = admits[w] & plan->able_groups[w]; bits; bits &= bits - 1)
+            idle += plan->able_count[w * 64 + (uint32_t)__builtin_ctzll(bits)];
+    return acd_wait_guess(&queue->wait, acd->now, ahead(acd, queue, NULL), &queue->alone, idle);
 }
 
 int acd_tell(struct acd *acd, const struct acd_event *event) {
@@ -90,7 +149,7 @@ int acd_tell(struct acd *acd, const struct acd_event *event) {
     effect->call = call->id;
     effect->queue = call->queue->number;
     effect->position_out = acd_tree_rank(&call->place);
-    effect->wait_ms =
-        acd_wait_tell(&call->queue->wait, &call->told, acd->now, &guess, acd_staff(acd, call->queue));
+    effect->wait_ms = acd_wait_tell(&call->queue->wait, &call->told, acd->now, &guess,
+                                    at_work(acd, acd_admits(&acd->plan, acd_call_line(call))));
     return 0;
 }
