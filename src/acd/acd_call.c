@@ -108,6 +108,7 @@ int acd_call_on_time(struct acd *acd, struct acd_call *call) {
     if (acd_call_cap_ms(acd, call) <= acd->now) {
         acd_call_detach(acd, call);
         acd_call_attach(acd, call);
+        acd_load_check(acd, call->queue); /* another may be first in line now */
     }
     acd_call_refresh(acd, call);
     return 0;
