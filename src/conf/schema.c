@@ -40,7 +40,7 @@ static const struct conf_option general_options[] = {
         "prompts_dir", OPTION_PATH, AT(conf, prompts_dir), 0, 1, PATH_BYTES,
         "\"/usr/share/callfloor/prompts\"", NULL,
         "Folder of the prompts: prompt `welcome` is the file `welcome.wav`. An agent who dials a star code "
-        "hears `agent-ok` or `agent-error`."),
+        "hears `agent-ok` or `agent-error`; a caller sent to one agent by a menu or a queue, `ringback`."),
     OPTION("pause_reasons", OPTION_NAMES, AT(conf, pause_reason), AT(conf, pause_reason_count), 0, 9,
            "[ \"break\", \"lunch\", \"meeting\", \"training\" ]", NULL,
            "Reasons an agent may give for a pause; `*2N` dialled from the phone picks the N-th."),

@@ -59,11 +59,18 @@ bool floor_play(struct floor *f, struct call *call, const char *const *name, uin
     return play.count && call->leg && f->media.play(f->media.ctx, call->leg, &play) == 0;
 }
 
+/* These prompts, or else silence: what was heard before is over. */
+static void play_or_stop(struct floor *f, struct call *call, const char *const *name, uint32_t count,
+                         bool loop) {
+    bool heard = call->play_id != 0;
+    if (!floor_play(f, call, name, count, loop) && heard)
+        f->media.stop(f->media.ctx, call->leg);
+}
+
 void floor_play_music(struct floor *f, struct call *call) {
     const struct conf_queue *queue = conf_queue(f->conf, call->queue);
     const char *name[1] = {queue ? queue->music : NULL};
-    if (!floor_play(f, call, name, 1, true))
-        f->media.stop(f->media.ctx, call->leg); /* no music: silence */
+    play_or_stop(f, call, name, 1, true);
 }
 
 void floor_call_ivr(struct floor *f, struct call *call, const struct ivr_event *first) {
@@ -129,6 +136,16 @@ static void answer(struct floor *f, struct call *call) {
     floor_put_contact(f, call);
 }
 
+/* Who has been answered already, by a menu or a queue, cannot be told by SIP any more that it rings. */
+static void ring(struct floor *f, struct call *call) {
+    static const char *const name[1] = {"ringback"};
+    const struct leg *leg = floor_leg(f, call->leg);
+    if (leg && leg->state == LEG_UP)
+        play_or_stop(f, call, name, 1, true);
+    else
+        f->ua.ring(f->ua.ctx, call->leg);
+}
+
 static void lookup(struct floor *f, struct call *call) {
     if (call->lookup_pending)
         deadline_set(&f->deadlines, &call->deadline, floor_now_ms(f) + LOOKUP_MS);
@@ -165,7 +182,7 @@ static void enter(struct floor *f, struct call *call, uint32_t queue_id) {
     if (queue) {
         const char *name[2] = {queue->greeting, queue->music};
         /* the music repeats, the greeting does not; without music the greeting is heard once */
-        floor_play(f, call, name, 2, *queue->music != 0);
+        play_or_stop(f, call, name, 2, *queue->music != 0);
     }
     floor_post_acd(f, &(struct acd_event){.type = ACD_EV_CALL_ENTER,
                                           .call = call->id,
@@ -220,7 +237,7 @@ static void carry_out(struct floor *f, struct call *call, const struct call_effe
         answer(f, call);
         break;
     case CALL_FX_RING:
-        f->ua.ring(f->ua.ctx, call->leg);
+        ring(f, call);
         break;
     case CALL_FX_MENU:
         call->ivr = (struct ivr_run){.deadline_ms = NEVER};

@@ -52,10 +52,16 @@ def music(path, rate=16000):
     audio.write_wav(path, out, rate)
 
 
+def ringback(path, rate=16000):
+    """The European one: 425 Hz for a second, then four of silence; heard in a loop."""
+    tone = [4000 * min(1.0, n / 160, (rate - n) / 160) * math.sin(2 * math.pi * 425 * n / rate) for n in range(rate)]
+    audio.write_wav(path, tone + [0.0] * (4 * rate), rate)
+
+
 def make(folder):
     os.makedirs(folder, exist_ok=True)
     age = os.path.getmtime(os.path.abspath(__file__))
-    for name, how in [(n, lambda p, t=t: speak(p, t)) for n, t in SPEECH.items()] + [('music', music)]:
+    for name, how in [(n, lambda p, t=t: speak(p, t)) for n, t in SPEECH.items()] + [('music', music), ('ringback', ringback)]:
         path = os.path.join(folder, name + '.wav')
         if not os.path.exists(path) or os.path.getmtime(path) < age:
             how(path)

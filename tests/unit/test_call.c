@@ -16,7 +16,7 @@ static const char *const fx_name[CALL_FX_TYPES] = {
     [CALL_FX_LOOKUP] = "lookup",       [CALL_FX_ENTER] = "enter", [CALL_FX_LEAVE] = "leave",
     [CALL_FX_WITHDRAW] = "withdraw",   [CALL_FX_JOIN] = "join",   [CALL_FX_RING_AGENT] = "ring_agent",
     [CALL_FX_PLAY] = "play",           [CALL_FX_CLOSE] = "close", [CALL_FX_END_CALLER] = "end_caller",
-    [CALL_FX_END_AGENT] = "end_agent",
+    [CALL_FX_END_AGENT] = "end_agent", [CALL_FX_DROP] = "drop",   [CALL_FX_EXIT] = "exit",
 };
 
 static const char *step(struct call_progress *call, enum call_event_type type, enum conf_target_kind kind) {
@@ -80,6 +80,35 @@ static void test_hangup_by_supervisor(void **state) {
     assert_string_equal(step(&c, CALL_EV_HANGUP, 0), "end_agent end_caller close handled by system -> ended");
 }
 
+/* A key asks the distributor to let the call go; an agent's answer may be faster. */
+static void test_exit_by_key(void **state) {
+    struct call_progress c = {.state = CALL_QUEUED, .was_queued = true};
+    assert_string_equal(step(&c, CALL_EV_EXIT, CONF_TARGET_MENU), "exit -> queued");
+    assert_string_equal(step(&c, CALL_EV_ROUTE, CONF_TARGET_MENU), "answer menu -> menu");
+    assert_string_equal(step(&c, CALL_EV_EXIT, CONF_TARGET_MENU), "no");
+    c = (struct call_progress){.state = CALL_QUEUED, .was_queued = true};
+    step(&c, CALL_EV_EXIT, CONF_TARGET_MENU);
+    assert_string_equal(step(&c, CALL_EV_CONNECT, 0), "answer join -> talking");
+    assert_string_equal(step(&c, CALL_EV_EXIT, CONF_TARGET_MENU), "no");
+    assert_string_equal(step(&c, CALL_EV_ROUTE, CONF_TARGET_MENU), "no");
+    c = (struct call_progress){.state = CALL_LOOKUP};
+    assert_string_equal(step(&c, CALL_EV_EXIT, CONF_TARGET_MENU), "no");
+}
+
+/* Nobody wanted it: neither the caller nor a supervisor. */
+static void test_failures_of_ours(void **state) {
+    struct call_progress c = {.state = CALL_QUEUED, .was_queued = true};
+    assert_string_equal(step(&c, CALL_EV_CALLER_LOST, 0), "drop close failed by system -> ended");
+    c = (struct call_progress){.state = CALL_QUEUED, .was_queued = true};
+    assert_string_equal(step(&c, CALL_EV_FAIL, 0), "drop end_caller close failed by system -> ended");
+    c = (struct call_progress){.state = CALL_TALKING, .handled = true};
+    assert_string_equal(step(&c, CALL_EV_CALLER_LOST, 0), "end_agent close handled by system -> ended");
+    c = (struct call_progress){.state = CALL_DIRECT};
+    assert_string_equal(step(&c, CALL_EV_CALLER_LOST, 0), "end_agent close failed by system -> ended");
+    c = (struct call_progress){.state = CALL_MENU};
+    assert_string_equal(step(&c, CALL_EV_FAIL, 0), "end_caller close failed by system -> ended");
+}
+
 static void test_overflow_loop_is_bounded(void **state) {
     struct call_progress c = {0};
     int rounds = 0;
@@ -125,6 +154,8 @@ int main(void) {
         cmocka_unit_test(test_caller_gone_in_every_state),
         cmocka_unit_test(test_direct_call),
         cmocka_unit_test(test_hangup_by_supervisor),
+        cmocka_unit_test(test_exit_by_key),
+        cmocka_unit_test(test_failures_of_ours),
         cmocka_unit_test(test_overflow_loop_is_bounded),
         cmocka_unit_test(test_random_events),
     };

@@ -87,6 +87,12 @@ static void test_waiting_and_other_ends(void **state) {
     assert_int_equal(q->offered, 16);
     assert_int_equal(q->other, 11);
     assert_int_equal(q->offered - q->answered - q->abandoned - q->other, 2);
+    uint32_t ends = 0;
+    for (int r = 0; r < ACD_VISIT_RESULTS; r++) {
+        assert_int_equal(q->ends[r], r == ACD_VISIT_ANSWERED ? 3 : r == ACD_VISIT_ABANDONED ? 0 : 1);
+        ends += q->ends[r];
+    }
+    assert_int_equal(ends, q->answered + q->abandoned + q->other);
     assert_near(stats_service_level(q), 3.0 / 14);
     assert_int_equal(stats_queue_get(s, 1)->offered, 0);
 }
@@ -136,7 +142,21 @@ static void test_offer_results(void **state) {
     assert_int_equal(a->answered, 1);
     assert_int_equal(a->missed, 1);
     assert_int_equal(a->rejected, 1);
+    assert_int_equal(a->lost_races, 1);
     assert_int_equal(stats_queue_get(s, 1)->ring_ms, 1000 * ACD_OFFER_RESULTS);
+}
+
+static void test_what_else_happens_in_a_queue(void **state) {
+    stats_resumed(s, 1);
+    stats_step(s, 1);
+    stats_step(s, 1);
+    stats_reserve(s, 2);
+    assert_int_equal(stats_queue_get(s, 1)->resumed, 1);
+    assert_int_equal(stats_queue_get(s, 1)->steps, 2);
+    assert_int_equal(stats_queue_get(s, 1)->reserves, 0);
+    assert_int_equal(stats_queue_get(s, 2)->reserves, 1);
+    stats_day(s, 7, 1000);
+    assert_int_equal(stats_queue_get(s, 1)->steps + stats_queue_get(s, 1)->resumed, 0);
 }
 
 /* One shift in seconds: idle 600, ring 10 (1 reserved), talk 300, hold 40, wrap 50, pause 900 in two parts,
@@ -238,6 +258,9 @@ static void test_unknown_numbers(void **state) {
         visits(bad[i], 1, ACD_VISIT_ANSWERED, 1);
         stats_offer_end(s, bad[i], bad[i], ACD_OFFER_ANSWERED, 1);
         stats_handle_end(s, bad[i], bad[i], 1, 1);
+        stats_resumed(s, bad[i]);
+        stats_step(s, bad[i]);
+        stats_reserve(s, bad[i]);
         stats_agent_time(s, bad[i], bad[i], ACD_READY, ACD_WRAPUP, 1);
         assert_memory_equal(stats_queue_get(s, bad[i]), &none_q, sizeof none_q);
         if (bad[i] != CONF_MAX_QUEUES + 1)
@@ -257,6 +280,7 @@ int main(void) {
         T(test_nothing_to_divide_by),
         T(test_handling_time),
         T(test_offer_results),
+        T(test_what_else_happens_in_a_queue),
         T(test_agent_day),
         T(test_live),
         T(test_midnight),
