@@ -41,6 +41,12 @@ static struct acd_agent *owner(const struct acd_node *node, enum acd_agent_order
                                         (size_t)order * sizeof(struct acd_node));
 }
 
+/* Among the able ones of his group. After a late step somebody may be able whose deadline has not come up
+ * yet. */
+static bool stands(const struct acd_agent *agent) {
+    return acd_node_linked(&agent->able[ACD_BY_IDLE]);
+}
+
 /* ---- ranks ---- */
 
 static void rank_as_kept(const struct choice *choice, uint32_t group, struct acd_key *key) {}
@@ -208,7 +214,7 @@ static uint32_t preferred_of(const struct choice *choice) {
     const struct acd *acd = choice->acd;
     const struct acd_agent *agent = acd_agent(acd, choice->call->preferred);
     bool scored = choice->call->queue->set.strategy == CONF_SCORED;
-    if (!scored || !agent || !acd_agent_able(acd, agent) || !acceptable(choice, agent->id) ||
+    if (!scored || !agent || !stands(agent) || !acceptable(choice, agent->id) ||
         !acd_bit(acd_admits(&acd->plan, acd_call_line(choice->call)), agent->group->index))
         return 0;
     return agent->id;
@@ -358,7 +364,7 @@ static uint32_t able_but_excluded(const struct acd *acd, const struct acd_call *
         bool again = false;
         for (int k = 0; k < i; k++)
             again = again || call->excluded[k] == call->excluded[i];
-        count += !again && agent && acd_agent_able(acd, agent) && acd_bit(admits, agent->group->index);
+        count += !again && agent && stands(agent) && acd_bit(admits, agent->group->index);
     }
     return count;
 }
