@@ -6,6 +6,7 @@ Callers come from 127.0.0.2, which is the trunk "carrier"; agents' phones are at
 without end."""
 import os
 import time
+from datetime import datetime
 
 from daemon import ROOT, TONES, Daemon, free_port, make_prompts  # noqa: F401 (tests take TONES from here)
 from phone import Net, Phone
@@ -22,6 +23,19 @@ def queue(name, **other):
 def agent(id, *queues, **other):
     return dict({'id': str(id), 'name': 'Agent %s' % id, 'password': 'secret%s' % id, 'queues': list(queues),
                  'auto_login': True}, **other)
+
+
+def seconds(one, other):
+    """Between two times of PostgreSQL."""
+    return (datetime.fromisoformat(other) - datetime.fromisoformat(one)).total_seconds()
+
+
+def idle_phone(c, id=1001, **options):
+    """A registered phone that answers when it is told to, its agent idle: the first made has been idle longest."""
+    options.setdefault('answer_after', None)
+    phone = c.agent(id, **options)
+    c.until_agent(id, 'ready', 'idle')
+    return phone
 
 
 def config(folder, sip_port, database='', agents=None, queues=None, **sections):

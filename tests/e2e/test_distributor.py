@@ -2,10 +2,9 @@
 """Who gets a call, on real phones: ringing several at once, relaxation of skills, reserve agents, order of service,
 preferred agents. Rules of queues and of agents' time are in test_queue_rules.py."""
 import os
-from datetime import datetime
 
 from baresip import Baresip
-from center import agent, queue
+from center import agent, idle_phone, queue, seconds
 
 ELSEWHERE = 'SIP;cause=200;text="Call completed elsewhere"'
 
@@ -14,14 +13,8 @@ def team(*ids, queues=('sales',), **other):
     return [agent(id, *queues, **other) for id in ids]
 
 
-def phones_of(c, *ids, **options):
-    """Registered phones; nobody answers until told to, and the first has been idle longest."""
-    options.setdefault('answer_after', None)
-    made = []
-    for id in ids:
-        made.append(c.agent(id, **options))
-        c.until_agent(id, 'ready', 'idle')
-    return made
+def phones_of(c, *ids):
+    return [idle_phone(c, id) for id in ids]
 
 
 def lost_elsewhere(ring):
@@ -29,11 +22,6 @@ def lost_elsewhere(ring):
     ring.wait('ended', 5)
     assert (ring.status, ring.ended_by) == (487, 'them')
     assert ring.cancel_reason == ELSEWHERE
-
-
-def seconds(one, other):
-    """Between two times of PostgreSQL."""
-    return (datetime.fromisoformat(other) - datetime.fromisoformat(one)).total_seconds()
 
 
 # ---- several phones at once
