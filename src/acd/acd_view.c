@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 int acd_agent_view(const struct acd *acd, uint32_t id, struct acd_agent_view *out) {
     const struct acd_agent *agent = acd_agent(acd, id);
@@ -50,6 +51,19 @@ static void add_group(struct acd_queue_view *out, const struct acd_group *group)
         }
 }
 
+/* Looking leaves no trace: what a later caller is told must not depend on who looked before. The reckoning
+ * keeps its last result in the queue, so that is put back. */
+static uint64_t expected_now(const struct acd *acd, const struct acd_queue *queue) {
+    struct acd_queue *kept = (struct acd_queue *)(uintptr_t)queue, before = *queue;
+    double overlap[CONF_MAX_QUEUES];
+    size_t size = acd->plan.queue_count * sizeof *overlap;
+    memcpy(overlap, kept->overlap, size);
+    uint64_t wait_ms = acd_expected((struct acd *)(uintptr_t)acd, kept, NULL).p80_ms;
+    memcpy(kept->overlap, overlap, size);
+    *kept = before;
+    return wait_ms;
+}
+
 int acd_queue_view(const struct acd *acd, uint32_t number, struct acd_queue_view *out) {
     const struct acd_queue *queue = acd_queue(acd, number);
     if (!queue || queue->removed)
@@ -70,8 +84,7 @@ int acd_queue_view(const struct acd *acd, uint32_t number, struct acd_queue_view
     for (uint32_t w = 0; w < acd->plan.group_words; w++)
         for (uint64_t bits = queue->staff_groups[w]; bits; bits &= bits - 1)
             add_group(out, &acd->plan.group[w * 64 + (uint32_t)__builtin_ctzll(bits)]);
-    out->wait_ms =
-        acd_expected((struct acd *)(uintptr_t)acd, (struct acd_queue *)(uintptr_t)queue, NULL).p80_ms;
+    out->wait_ms = expected_now(acd, queue);
     return 0;
 }
 
