@@ -209,9 +209,21 @@ static void calls(struct world *w, uint64_t agent, uint64_t unused) {
              0);
 }
 
-static void wrap_done(struct world *w, uint64_t agent, uint64_t handle) {
-    if (w->agent[agent].handle_id == handle)
+/* The work after a talk is done: what came of it, and, unless the timer is waited for, the end of wrap-up. */
+static void work_done(struct world *w, uint64_t agent, uint64_t handle_and_waits) {
+    const struct conf *conf = w->conf;
+    if (w->agent[agent].handle_id != handle_and_waits >> 1)
+        return;
+    if (conf->disposition_count)
+        (void)floor_agent_disposition(w->floor, id_of(w, agent),
+                                      conf->disposition[handle_and_waits % conf->disposition_count], who);
+    if (!(handle_and_waits & 1))
         (void)floor_agent_wrap_done(w->floor, id_of(w, agent), who);
+}
+
+static void wants_more(struct world *w, uint64_t agent, uint64_t handle) {
+    if (w->agent[agent].handle_id == handle)
+        (void)floor_agent_wrap_more(w->floor, id_of(w, agent), 0, who);
 }
 
 void agent_wrapping(struct world *w, const struct record_handle *row, struct world_call *call) {
@@ -223,10 +235,11 @@ void agent_wrapping(struct world *w, const struct record_handle *row, struct wor
     w->agent[agent].handle_id = row->id;
     uint64_t known_us =
         call->caller && call->attempt == 1 ? w->plan->caller[call->caller - 1].wrap_us : NEVER;
-    if (known_us != NEVER)
-        world_at(w, known_us, wrap_done, agent, row->id);
-    else if (draw_chance(&stream, habits->done))
-        world_at(w, draw_from(&stream, &habits->wrapup), wrap_done, agent, row->id);
+    bool by_timer = known_us == NEVER && !draw_chance(&stream, habits->done);
+    uint64_t work_us = known_us != NEVER ? known_us : draw_from(&stream, &habits->wrapup);
+    world_at(w, work_us, work_done, agent, row->id << 1 | by_timer);
+    if (draw_chance(&stream, habits->more))
+        world_at(w, draw_exponential(&stream, 5000000), wants_more, agent, row->id);
 }
 
 /* ---- the day ---- */

@@ -42,6 +42,12 @@ static void gives_up(struct world *w, uint64_t id, uint64_t only_in_menu) {
     fake_ua_hangup(w, leg, leg->answered ? 0 : 487);
 }
 
+static void is_lost(struct world *w, uint64_t id, uint64_t b) {
+    struct fake_leg *leg = live(w, id);
+    if (leg)
+        fake_ua_hangup(w, leg, 408);
+}
+
 static void presses(struct world *w, uint64_t id, uint64_t digit) {
     if (live(w, id))
         w->media.digit(w->media.ctx, (uint32_t)id, (char)digit, 100);
@@ -96,6 +102,8 @@ static uint32_t place(struct world *w, uint32_t number, uint32_t agent, const ch
     leg->stream = stream;
     leg->delayed_offer = !in.offer; /* the ACK carries the answer */
     world_at(w, LONGEST_CALL_US, gives_up, id, 0);
+    if (w->scenario.faults.caller_lost > 0 && draw_chance(&leg->stream, w->scenario.faults.caller_lost))
+        world_at(w, draw_exponential(&leg->stream, 60000000), is_lost, id, 0);
     return id;
 }
 
@@ -125,7 +133,7 @@ static void calls_anything(struct world *w, uint32_t number) {
     world_at(w, draw_from(&patience, &w->scenario.every_queue.patience), gives_up, id, 0);
     for (int i = 0; i < 4; i++) { /* some press nothing, some nonsense */
         at_us += draw_exponential(&stream, 4000000);
-        world_at(w, at_us, presses, id, (uint64_t) "1122309*#"[draw_below(&stream, 9)]);
+        world_at(w, at_us, presses, id, (uint64_t) "11223349*#0"[draw_below(&stream, 11)]);
     }
 }
 

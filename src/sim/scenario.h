@@ -30,6 +30,7 @@ struct queue_habits {
     struct draw patience, talk, wrapup;
     double hold;  /* share of talks with a hold in it */
     double done;  /* share of wrap-ups that the agent ends as soon as the work is done */
+    double more;  /* share of wrap-ups in which the agent asks for more time */
     double again; /* share of callers lost while waiting who call again */
     struct draw again_after;
     char exit_digit; /* pressed while waiting; 0 = none */
@@ -87,6 +88,7 @@ struct faults {
     double unreachable_per_hour; /* per agent: the phone is gone for about a minute, and SIP knows */
     double dead_per_hour; /* per agent: the phone dies silently, in a talk too; found out within 30 s */
     double away_per_hour; /* per agent: does not answer any more, without a pause */
+    double caller_lost;   /* of callers: the network drops the call */
     double lost_invite;   /* of offers: nothing ever comes from the phone */
     double lost_answer;   /* of offers: rings for ever, the 200 is lost */
     double late_answer;   /* of cancelled phones: their 200 crosses our CANCEL */

@@ -203,11 +203,12 @@ static void unknown(struct reader *r, const config_setting_t *at, const struct t
 
 #define QUEUE(field) offsetof(struct queue_habits, field)
 static const struct option queue_options[] = {
-    {"patience_s", DRAW, QUEUE(patience)},      {"talk_s", DRAW, QUEUE(talk)},
-    {"wrapup_s", DRAW, QUEUE(wrapup)},          {"hold", SHARE, QUEUE(hold)},
-    {"wrapup_done", SHARE, QUEUE(done)},        {"call_again", SHARE, QUEUE(again)},
-    {"call_again_s", DRAW, QUEUE(again_after)}, {"exit_digit", DIGIT, QUEUE(exit_digit)},
-    {"exit", SHARE, QUEUE(exit_share)},         {"exit_after_s", DRAW, QUEUE(exit_after)},
+    {"patience_s", DRAW, QUEUE(patience)},     {"talk_s", DRAW, QUEUE(talk)},
+    {"wrapup_s", DRAW, QUEUE(wrapup)},         {"hold", SHARE, QUEUE(hold)},
+    {"wrapup_done", SHARE, QUEUE(done)},       {"wrapup_more", SHARE, QUEUE(more)},
+    {"call_again", SHARE, QUEUE(again)},       {"call_again_s", DRAW, QUEUE(again_after)},
+    {"exit_digit", DIGIT, QUEUE(exit_digit)},  {"exit", SHARE, QUEUE(exit_share)},
+    {"exit_after_s", DRAW, QUEUE(exit_after)},
 };
 #define AGENT(field) offsetof(struct agent_habits, field)
 static const struct option agent_options[] = {
@@ -224,6 +225,7 @@ static const struct option fault_options[] = {
     {"unreachable_per_hour", NUMBER, FAULT(unreachable_per_hour)},
     {"dead_per_hour", NUMBER, FAULT(dead_per_hour)},
     {"away_per_hour", NUMBER, FAULT(away_per_hour)},
+    {"caller_lost", SHARE, FAULT(caller_lost)},
     {"lost_invite", SHARE, FAULT(lost_invite)},
     {"lost_answer", SHARE, FAULT(lost_answer)},
     {"late_answer", SHARE, FAULT(late_answer)},
