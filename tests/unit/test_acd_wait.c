@@ -399,108 +399,30 @@ static void test_unknown_ends(void **state) {
 
 /* ---- days ---- */
 
-/* Two peaks, twenty agents, six at lunch from the fourth to the sixth hour. size: part of the agents and
- * calls. */
-static struct day_plan working_day(double size, double load) {
-    static const double shape[] = {0.5, 0.85, 1.15, 1.2, 0.95, 0.7, 0.65, 0.8, 1.05, 1.15, 1, 0.7, 0.4};
-    struct day_plan plan = {.queues = 1, .groups = 1, .hours = 12};
-    for (size_t i = 0; i < ARRAY_LEN(shape); i++)
-        plan.queue[0].per_hour[i] = shape[i] * load * size * 20 * 3600 / 240;
-    plan.queue[0].handle_s = 240;
-    plan.queue[0].patience_s = 180;
-    plan.group[0].agents = (uint32_t)(20 * size);
-    plan.group[0].away = (uint32_t)(6 * size);
-    plan.group[0].away_from = 4;
-    plan.group[0].away_to = 6;
-    plan.group[0].queue_count = 1;
-    return plan;
+static struct days play(const char *name, struct day_plan plan, uint32_t count) {
+    struct days days = day_play(line_play, name, plan, count, full);
+    assert_true(days.sum.later == 0);
+    return days;
 }
 
-/* A second queue with calls half as long again; 6 agents for each, 8 for both. part: of the calls, for the
- * first. */
-static struct day_plan shared_day(double part) {
-    struct day_plan plan = working_day(1, 1);
-    plan.queues = 2;
-    plan.groups = 3;
-    plan.queue[1] = plan.queue[0];
-    plan.queue[1].handle_s = 360;
-    for (int i = 0; i < DAY_HOURS; i++) {
-        plan.queue[0].per_hour[i] *= part;
-        plan.queue[1].per_hour[i] *= (1 - part) * 240 / 360;
-    }
-    plan.group[2] = plan.group[1] = plan.group[0];
-    for (uint32_t g = 0; g < 3; g++)
-        plan.group[g].away = 2;
-    plan.group[0].agents = plan.group[1].agents = 6;
-    plan.group[2].agents = 8;
-    plan.group[1].queue[0] = 1;
-    plan.group[2].queue_count = 2;
-    plan.group[2].queue[1] = 1;
-    return plan;
-}
-
-struct days {
-    struct day_sum sum;
-    double least, most;   /* share of those who waited longer than told, of one day */
-    double scored, wrong; /* what it thinks of itself */
-};
-
-static const char *const HEADING = "| | told | gave up | wait | told | longer than told | days | 0 / 1 / 2 / "
-                                   "more ahead | own judgement | off by "
-                                   "| ours | average | position | with self | head |\n"
-                                   "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
-
-static struct days play(const char *name, struct day_plan plan, uint32_t days) {
-    struct days all = {.least = 1};
-    for (uint32_t i = 0; i < (full ? 10 * days : days); i++) {
-        struct acd_wait wait[DAY_QUEUES];
-        struct day_sum sum;
-        plan.seed = 7919 * (i + 1);
-        line_play(&plan, &sum, wait);
-        all.least = fmin(all.least, sum.over / sum.told);
-        all.most = fmax(all.most, sum.over / sum.told);
-        for (uint32_t q = 0; q < plan.queues; q++) {
-            all.wrong += acd_wait_wrong(&wait[q]);
-            all.scored += wait[q].scored;
-        }
-        day_add(&all.sum, &sum);
-    }
-    const struct day_sum *sum = &all.sum;
-    say("| %s | %.0f | %.0f %% | %.0f | %.0f | %.1f %% | %.0f to %.0f |", name, sum->told,
-        100 * sum->gave_up / sum->calls, sum->wait / sum->told / 1000, sum->told_wait / sum->told / 1000,
-        100 * sum->over / sum->told, 100 * all.least, 100 * all.most);
-    for (int k = 0; k < 4; k++)
-        say("%s%.0f", k ? " / " : " ", 100 * sum->ahead_over[k] / fmax(1, sum->ahead_told[k]));
-    say(" | %.1f %% | %+.1f |", 100 * all.wrong / all.scored, (sum->ours - sum->wait) / sum->told / 1000);
-    for (int g = 0; g < DAY_GUESSES; g++)
-        say(g ? " %.1f |" : " **%.1f** |", day_rmse(sum, (enum day_guess)g));
-    say("\n");
-    assert_true(sum->later == 0);
-    return all;
-}
-
-/* Share of those who waited longer than told: of all days together, and how far one day may be off. */
 static void check(const struct days *days, double least, double most, double one_day) {
-    double over = days->sum.over / days->sum.told;
-    if (over < least || over > most || days->least < 0.2 - one_day || days->most > 0.2 + one_day)
-        fail_msg("longer than told: %.3f, days from %.3f to %.3f", over, days->least, days->most);
+    if (!day_share_is(days, least, most, one_day))
+        fail_msg("longer than told: %.3f, days from %.3f to %.3f", days->sum.over / days->sum.told,
+                 days->least, days->most);
 }
 
-/* The error of the mean, in parts of the others'. */
 static void beats(const struct days *days, double average, double position, double head) {
-    double ours = day_rmse(&days->sum, DAY_OURS);
-    if (ours > average * day_rmse(&days->sum, DAY_AVERAGE) || ours > head * day_rmse(&days->sum, DAY_HEAD) ||
-        ours > position * day_rmse(&days->sum, DAY_POSITION) ||
-        ours > position * day_rmse(&days->sum, DAY_POSITION_1))
-        fail_msg("error %.1f s; average %.1f, position %.1f and %.1f, head %.1f", ours,
-                 day_rmse(&days->sum, DAY_AVERAGE), day_rmse(&days->sum, DAY_POSITION),
-                 day_rmse(&days->sum, DAY_POSITION_1), day_rmse(&days->sum, DAY_HEAD));
+    if (!day_beats(&days->sum, average, position, head))
+        fail_msg("error %.1f s; average %.1f, position %.1f and %.1f, head %.1f",
+                 day_rmse(&days->sum, DAY_OURS), day_rmse(&days->sum, DAY_AVERAGE),
+                 day_rmse(&days->sum, DAY_POSITION), day_rmse(&days->sum, DAY_POSITION_1),
+                 day_rmse(&days->sum, DAY_HEAD));
 }
 
 /* The claim: on a day with two peaks and twenty agents what was told is exceeded by 20 +- 5 %, each day. */
 static void test_working_days(void **state) {
-    struct day_plan plan = working_day(1, 1);
-    say("\n%s", HEADING);
+    struct day_plan plan = day_working(1, 1);
+    say("\n%s", DAY_HEADING);
     struct days days = play("20 agents, two peaks, lunch", plan, 12);
     check(&days, 0.18, 0.22, 0.05);
     beats(&days, 0.75, 0.95, 0.8);
@@ -516,30 +438,30 @@ static void test_working_days(void **state) {
     days = play("calls log-normal, cv 1.8", plan, 12);
     check(&days, 0.17, 0.23, 0.06);
     beats(&days, 0.75, 1, 0.85);
-    plan = working_day(1, 1);
+    plan = day_working(1, 1);
     plan.queue[0].patience_spread = 1;
     days = play("patience log-normal, cv 1.3", plan, 12);
     check(&days, 0.15, 0.25, 0.07);
     beats(&days, 0.75, 0.95, 0.8);
-    plan = working_day(1, 1);
+    plan = day_working(1, 1);
     plan.ring_s = 6;
     days = play("phones ring 6 s", plan, 12);
     check(&days, 0.18, 0.22, 0.05);
     beats(&days, 0.75, 0.95, 0.8);
-    plan = working_day(1, 1);
+    plan = day_working(1, 1);
     plan.queue[0].longer = 1.4;
     plan.queue[0].longer_from = 6;
     days = play("calls 1.4 times as long after noon", plan, 12);
     check(&days, 0.18, 0.22, 0.05);
     beats(&days, 0.75, 0.95, 0.8);
-    days = play("60 agents", working_day(3, 1), 4);
+    days = play("60 agents", day_working(3, 1), 4);
     check(&days, 0.18, 0.22, 0.05);
     beats(&days, 0.75, 0.97, 0.8);
 }
 
 static void test_teams(void **state) {
-    struct day_plan plan = working_day(0.2, 1);
-    say("\n%s", HEADING);
+    struct day_plan plan = day_working(0.2, 1);
+    say("\n%s", DAY_HEADING);
     struct days days = play("4 agents", plan, 30);
     check(&days, 0.17, 0.23, 0.15);
     beats(&days, 0.75, 0.92, 0.8);
@@ -554,12 +476,12 @@ static void test_teams(void **state) {
 }
 
 static void test_shared_days(void **state) {
-    struct day_plan plan = shared_day(0.5);
-    say("\n%s", HEADING);
+    struct day_plan plan = day_shared(0.5);
+    say("\n%s", DAY_HEADING);
     struct days days = play("two queues, 8 of 20 agents for both", plan, 12);
     check(&days, 0.17, 0.22, 0.05);
     beats(&days, 0.75, 1, 0.8);
-    days = play("three quarters of the calls for one", shared_day(0.75), 12);
+    days = play("three quarters of the calls for one", day_shared(0.75), 12);
     check(&days, 0.17, 0.23, 0.05);
     beats(&days, 0.75, 0.95, 0.8);
     plan.queue[0].rank[1] = ACD_WAIT_BEFORE;
@@ -577,27 +499,27 @@ static void test_shared_days(void **state) {
 
 /* Where it could go wrong. */
 static void test_hard_days(void **state) {
-    struct day_plan plan = working_day(1, 0.6);
-    say("\n%s", HEADING);
+    struct day_plan plan = day_working(1, 0.6);
+    say("\n%s", DAY_HEADING);
     struct days days = play("few have to wait", plan, 30);
     check(&days, 0.13, 0.25, 1);
-    days = play("half as many again", working_day(1, 1.5), 6);
+    days = play("half as many again", day_working(1, 1.5), 6);
     check(&days, 0.18, 0.22, 0.05);
     beats(&days, 0.75, 0.8, 0.8);
-    plan = working_day(1, 0.85);
+    plan = day_working(1, 0.85);
     plan.queue[0].patience_s = 1e6;
     plan.queue[0].prior_patience_s = 180;
     days = play("nobody gives up", plan, 12);
     check(&days, 0.17, 0.23, 0.07);
     beats(&days, 0.75, 1.1, 0.8);
-    plan = working_day(1, 1);
+    plan = day_working(1, 1);
     for (int i = 0; i < DAY_HOURS; i++)
         plan.queue[0].per_hour[i] = 300 * (i >= 3 && i <= 6 ? 0.3 : 1.1);
     plan.group[0].away = 0;
     plan.from_hour = 6.5;
     days = play("after three quiet hours", plan, 12);
     check(&days, 0.16, 0.24, 0.08);
-    plan = working_day(1, 1);
+    plan = day_working(1, 1);
     for (int i = 0; i < DAY_HOURS; i++)
         plan.queue[0].per_hour[i] = 300;
     plan.group[0].away = 10;
@@ -619,12 +541,12 @@ static void test_hard_days(void **state) {
 
 /* The first hour, with first assumptions that are wrong by three. */
 static void test_first_hours(void **state) {
-    struct day_plan plan = working_day(1, 1);
+    struct day_plan plan = day_working(1, 1);
     for (int i = 0; i < DAY_HOURS; i++)
         plan.queue[0].per_hour[i] = 345;
     plan.group[0].away = 0;
     plan.hours = 0.5;
-    say("\n%s", HEADING);
+    say("\n%s", DAY_HEADING);
     struct days days = play("first half hour, assumptions right", plan, 40);
     check(&days, 0.15, 0.25, 1);
     plan.queue[0].prior_handle_s = 720;

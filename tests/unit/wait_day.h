@@ -28,6 +28,7 @@ enum {
     DAY_ASK_MS = 45000
 };
 
+struct conf;
 struct day_queue {
     double per_hour[DAY_HOURS]; /* at the beginning of each hour; a straight line between */
     double handle_s, patience_s;
@@ -49,15 +50,16 @@ struct day_plan {
     double missed, wrapup_s; /* wait_real.h only; missed: part of offers */
     double from_hour;        /* those who came earlier are not judged */
     uint64_t seed;
+    void (*dress)(struct conf *conf); /* wait_real.h only: what else is configured; may be NULL */
 };
 
 /* Guesses of the mean, for the same callers at the same time. */
 enum day_guess { DAY_OURS, DAY_AVERAGE, DAY_POSITION, DAY_POSITION_1, DAY_HEAD, DAY_GUESSES };
 
 struct day_call {
-    uint32_t queue, agent, ahead;
+    uint32_t queue, agent, ahead, ringing;  /* ringing: phones */
     uint64_t enter, reserve, wait, told_ms; /* wait: the true one; told_ms: first, NEVER = nothing */
-    bool waiting, ringing, ghost, answered, gave_up, asked, known;
+    bool waiting, ghost, answered, gave_up, asked, known;
     double guess[DAY_GUESSES];
     struct acd_wait_told told;
 };
@@ -67,7 +69,17 @@ struct day_event {
     int what;
     uint32_t id;
 };
-enum { DAY_COMES, DAY_GIVES_UP, DAY_ANSWERS, DAY_MISSES, DAY_FREE, DAY_GOES, DAY_RETURNS, DAY_ASKS };
+enum {
+    DAY_COMES,
+    DAY_GIVES_UP,
+    DAY_RINGS,
+    DAY_ANSWERS,
+    DAY_MISSES,
+    DAY_FREE,
+    DAY_GOES,
+    DAY_RETURNS,
+    DAY_ASKS
+};
 
 struct day {
     const struct day_plan *plan;
@@ -242,7 +254,7 @@ static inline void day_guess_others(struct day *day, struct day_call *me, uint32
 }
 
 static inline void day_answered(struct day *day, struct day_call *call) {
-    call->ringing = false;
+    call->ringing = 0;
     call->answered = true;
     day->average[call->queue] = (3 * day->average[call->queue] + (double)(day_ms(day) - call->enter)) / 4;
 }
@@ -250,6 +262,52 @@ static inline void day_answered(struct day *day, struct day_call *call) {
 static inline void day_handled(struct day *day, const struct day_call *call) {
     day->busy_ms[call->queue] += (double)(day_ms(day) - call->reserve);
     day->handled[call->queue]++;
+}
+
+/* ---- days to play ---- */
+
+static inline uint32_t day_or_ms(double seconds, double otherwise) {
+    return (uint32_t)(1000 * (seconds > 0 ? seconds : otherwise));
+}
+
+/* Two peaks, twenty agents, six at lunch from the fourth to the sixth hour. size: part of the agents and
+ * calls. */
+static inline struct day_plan day_working(double size, double load) {
+    static const double shape[] = {0.5, 0.85, 1.15, 1.2, 0.95, 0.7, 0.65, 0.8, 1.05, 1.15, 1, 0.7, 0.4};
+    struct day_plan plan = {.queues = 1, .groups = 1, .hours = 12};
+    for (size_t i = 0; i < ARRAY_LEN(shape); i++)
+        plan.queue[0].per_hour[i] = shape[i] * load * size * 20 * 3600 / 240;
+    plan.queue[0].handle_s = 240;
+    plan.queue[0].patience_s = 180;
+    plan.group[0].agents = (uint32_t)(20 * size);
+    plan.group[0].away = (uint32_t)(6 * size);
+    plan.group[0].away_from = 4;
+    plan.group[0].away_to = 6;
+    plan.group[0].queue_count = 1;
+    return plan;
+}
+
+/* A second queue with calls half as long again; 6 agents for each, 8 for both. part: of the calls, for the
+ * first. */
+static inline struct day_plan day_shared(double part) {
+    struct day_plan plan = day_working(1, 1);
+    plan.queues = 2;
+    plan.groups = 3;
+    plan.queue[1] = plan.queue[0];
+    plan.queue[1].handle_s = 360;
+    for (int i = 0; i < DAY_HOURS; i++) {
+        plan.queue[0].per_hour[i] *= part;
+        plan.queue[1].per_hour[i] *= (1 - part) * 240 / 360;
+    }
+    plan.group[2] = plan.group[1] = plan.group[0];
+    for (uint32_t g = 0; g < 3; g++)
+        plan.group[g].away = 2;
+    plan.group[0].agents = plan.group[1].agents = 6;
+    plan.group[2].agents = 8;
+    plan.group[1].queue[0] = 1;
+    plan.group[2].queue_count = 2;
+    plan.group[2].queue[1] = 1;
+    return plan;
 }
 
 /* ---- how good it was ---- */
@@ -300,6 +358,69 @@ static inline void day_add(struct day_sum *all, const struct day_sum *one) {
 /* Root of the mean square error, seconds. */
 static inline double day_rmse(const struct day_sum *sum, enum day_guess guess) {
     return sum->told > 0 ? sqrt(sum->squares[guess] / sum->told) / 1000 : 0;
+}
+
+/* ---- many days ---- */
+
+struct days {
+    struct day_sum sum;
+    double least, most;   /* share of those who waited longer than told, of one day */
+    double scored, wrong; /* what it thinks of itself */
+};
+
+static const char *const DAY_HEADING = "| | told | gave up | wait | told | longer than told | days | 0 / 1 / "
+                                       "2 / more ahead | own judgement | off by "
+                                       "| ours | average | position | with self | head |\n"
+                                       "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+
+static inline void day_row(const char *name, const struct days *days) {
+    const struct day_sum *sum = &days->sum;
+    printf("| %s | %.0f | %.0f %% | %.0f | %.0f | %.1f %% | %.0f to %.0f |", name, sum->told,
+           100 * sum->gave_up / sum->calls, sum->wait / sum->told / 1000, sum->told_wait / sum->told / 1000,
+           100 * sum->over / sum->told, 100 * days->least, 100 * days->most);
+    for (int k = 0; k < 4; k++)
+        printf("%s%.0f", k ? " / " : " ", 100 * sum->ahead_over[k] / fmax(1, sum->ahead_told[k]));
+    printf(" | %.1f %% | %+.1f |", 100 * days->wrong / days->scored,
+           (sum->ours - sum->wait) / sum->told / 1000);
+    for (int g = 0; g < DAY_GUESSES; g++)
+        printf(g ? " %.1f |" : " **%.1f** |", day_rmse(sum, (enum day_guess)g));
+    printf("\n");
+    fflush(stdout);
+}
+
+/* What a day went like; scored and wrong: what it thinks of itself, all queues. */
+typedef void day_player(const struct day_plan *plan, struct day_sum *sum, double *scored, double *wrong);
+
+/* full: ten times as many days, and a row of a table. */
+static inline struct days day_play(day_player *player, const char *name, struct day_plan plan, uint32_t count,
+                                   bool full) {
+    struct days days = {.least = 1};
+    for (uint32_t i = 0; i < (full ? 10 * count : count); i++) {
+        struct day_sum sum;
+        plan.seed = 7919 * (i + 1);
+        player(&plan, &sum, &days.scored, &days.wrong);
+        if (sum.told > 0) {
+            days.least = fmin(days.least, sum.over / sum.told);
+            days.most = fmax(days.most, sum.over / sum.told);
+        }
+        day_add(&days.sum, &sum);
+    }
+    if (full)
+        day_row(name, &days);
+    return days;
+}
+
+/* The share of those who waited longer than told: of all days together, and how far one day may be off. */
+static inline bool day_share_is(const struct days *days, double least, double most, double one_day) {
+    double over = days->sum.over / days->sum.told;
+    return over >= least && over <= most && days->least >= 0.2 - one_day && days->most <= 0.2 + one_day;
+}
+
+/* Our error of the mean is below these parts of the others'. */
+static inline bool day_beats(const struct day_sum *sum, double average, double position, double head) {
+    double ours = day_rmse(sum, DAY_OURS);
+    return ours < average * day_rmse(sum, DAY_AVERAGE) && ours < position * day_rmse(sum, DAY_POSITION) &&
+           ours < position * day_rmse(sum, DAY_POSITION_1) && ours < head * day_rmse(sum, DAY_HEAD);
 }
 
 #endif

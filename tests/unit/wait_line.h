@@ -94,7 +94,7 @@ static inline void line_take(struct line *line, uint32_t agent, struct day_call 
     line->agent[agent].busy = true;
     line->agent[agent].call = (uint32_t)(call - day->call);
     call->waiting = false;
-    call->ringing = true;
+    call->ringing = 1;
     call->agent = agent;
     call->reserve = day_ms(day);
     acd_wait_taken(&line->wait[call->queue], day_ms(day));
@@ -153,7 +153,8 @@ static inline void line_gives_up(struct line *line, struct day_call *call) {
     if (call->ringing)
         day_at(&line->day, line->day.now, DAY_FREE, call->agent);
     call->ghost = call->waiting;
-    call->waiting = call->ringing = false;
+    call->waiting = false;
+    call->ringing = 0;
 }
 
 static inline void line_answers(struct line *line, struct day_call *call) {
@@ -212,12 +213,9 @@ static inline void line_happens(struct line *line, const struct day_event *event
     }
 }
 
-static inline uint32_t day_or_ms(double seconds, double otherwise) {
-    return (uint32_t)(1000 * (seconds > 0 ? seconds : otherwise));
-}
-
-/* A day from its first call until the last one is served. wait (may be NULL): what was learnt. */
-static inline void line_play(const struct day_plan *plan, struct day_sum *sum, struct acd_wait *wait) {
+/* A day from its first call until the last one is served. */
+static inline void line_play(const struct day_plan *plan, struct day_sum *sum, double *scored,
+                             double *wrong) {
     static struct line line;
     memset(&line, 0, sizeof line);
     day_begin(&line.day, plan);
@@ -235,8 +233,10 @@ static inline void line_play(const struct day_plan *plan, struct day_sum *sum, s
         line_happens(&line, &event);
     }
     day_judge(&line.day, sum);
-    if (wait)
-        memcpy(wait, line.wait, plan->queues * sizeof *wait);
+    for (uint32_t q = 0; q < plan->queues; q++) {
+        *scored += line.wait[q].scored;
+        *wrong += acd_wait_wrong(&line.wait[q]);
+    }
     day_end(&line.day);
 }
 
