@@ -87,7 +87,7 @@ uint64_t acd_call_due(const struct acd *acd, const struct acd_call *call) {
     if (call->state != ACD_CALL_WAITING)
         return NEVER;
     if (overdue(acd, call))
-        return call->ringing_count ? NEVER : call->enter_ms + set->max_wait_ms;
+        return call->ringing_count ? acd_call_cap_ms(acd, call) : call->enter_ms + set->max_wait_ms;
     uint64_t due = sooner(acd_step_due(acd, call), acd_call_cap_ms(acd, call));
     if (set->max_wait_ms)
         due = sooner(due, call->enter_ms + set->max_wait_ms);
