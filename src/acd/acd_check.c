@@ -271,8 +271,10 @@ static uint64_t cap_due(const struct acd *acd, const struct acd_call *call) {
 static uint64_t call_due(const struct acd *acd, const struct acd_call *call) {
     const struct conf_queue *set = &call->queue->set;
     uint64_t due = cap_due(acd, call);
-    if (call->state != ACD_CALL_WAITING || overdue(acd, call))
+    if (call->state != ACD_CALL_WAITING)
         return NEVER;
+    if (overdue(acd, call))
+        return due; /* it rings on; its place may change */
     if (set->max_wait_ms)
         due = sooner(due, call->enter_ms + set->max_wait_ms);
     if (call->step < set->step_count)
@@ -314,7 +316,8 @@ static const char *check_preference(const struct acd *acd, const struct acd_call
                  tier_in(&acd->conf->agent[a->id - 1], c->queue->number);
     for (int i = 0; i < ACD_EXCLUDED; i++)
         there = there && c->excluded[i] != a->id;
-    if (!there || c->preferred != a->id || c->state != ACD_CALL_WAITING || c->only_to_ms <= acd->now)
+    if (!there || c->preferred != a->id || c->state != ACD_CALL_WAITING ||
+        (c->only_to_ms <= acd->now && !overdue(acd, c)))
         return broken("I11 call %" PRIu64 " waits for agent %" PRIu32 " in vain", c->id, a->id);
     return NULL;
 }

@@ -366,6 +366,7 @@ static inline int script_event_word(struct acd_event *event, const char *word) {
     FIELD("call", call, uint64_t);
     FIELD("queue", queue, uint32_t);
     FIELD("agent", agent, uint32_t);
+    FIELD("to", to, uint32_t);
     FIELD("offer", offer, uint32_t);
     FIELD("priority", priority, int32_t);
     FIELD("since", since_ms, uint64_t);

@@ -85,13 +85,24 @@ static void say_expected(struct stage *stage, uint32_t number) {
         v.told_wrong, v.telling ? "" : " silent");
 }
 
+static void say_decision(void *arg, const struct acd_decision *decision) {
+    struct stage *stage = arg;
+    char text[400];
+    acd_decision_text(stage->running, decision, text, sizeof text);
+    say(stage, "%s\n", text);
+}
+
 static void say_waiting(void *arg, uint64_t call, uint32_t queue, uint64_t enter_ms) {
     say(arg, " %" PRIu64 "@%u", call, queue);
 }
 
 static void answer(struct stage *stage, const char *question) {
-    unsigned number = 0;
-    if (sscanf(question, "work %u", &number) == 1) {
+    unsigned number = 0, agent = 0;
+    if (sscanf(question, "why %u %u", &number, &agent) == 2) {
+        say(stage, "%s\n", acd_why_not_name(acd_why_not(stage->acd, number, agent)));
+    } else if (sscanf(question, "explain %u", &number) == 1) {
+        acd_explain(stage->acd, number, say_decision, stage, NULL);
+    } else if (sscanf(question, "work %u", &number) == 1) {
         say_work(stage, number);
     } else if (sscanf(question, "door %u", &number) == 1) {
         say_door(stage, number);
