@@ -143,7 +143,8 @@ static struct acd_effect *end_visit(struct acd *acd, struct acd_call *call, enum
 static void refuse(struct acd *acd, struct acd_call *call, enum acd_visit_result result) {
     struct acd_decision *decision = acd_decide(acd, call, ACD_DID_REFUSE);
     decision->result = (uint8_t)result;
-    decision->value = acd_tree_size(&call->queue->place);
+    decision->value = result == ACD_VISIT_TOO_LONG ? (uint32_t)acd_expected(acd, call->queue, NULL).p80_ms
+                                                   : acd_tree_size(&call->queue->place);
     end_visit(acd, call, result)->decision = call->last_decision;
 }
 
