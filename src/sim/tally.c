@@ -190,8 +190,10 @@ static enum part add_time(struct stats_agent *a, const char *presence, const cha
     a->logged_in_ms += ms;
     for (size_t i = 0; i < ARRAY_LEN(parts); i++)
         if (!strcmp(parts[i].activity, activity)) {
-            *(paused && parts[i].pause ? parts[i].pause : parts[i].ready) += ms;
-            return paused && parts[i].pause ? PAUSED : parts[i].part;
+            bool pause = paused && parts[i].pause;
+            uint64_t *time = pause ? parts[i].pause : parts[i].ready;
+            *time += ms;
+            return pause ? PAUSED : parts[i].part;
         }
     return OTHER;
 }
