@@ -329,7 +329,7 @@ class Call:
         self.call_id = secrets.token_hex(10)
         self.local_tag, self.remote_tag = secrets.token_hex(6), ''
         self.local = self.remote = self.target = ''
-        self.cseq, self.ended_by, self.cancel_reason = 1, '', ''
+        self.cseq, self.ended_by, self.cancel_reason, self.bye_reason = 1, '', '', ''
         self.times = {'calling': time.monotonic()}
         self.invite = self.request = None
         self.answered_bytes, self.acked, self.cancelled = None, False, False

@@ -2,7 +2,10 @@
 """Who gets a call, on real phones: ringing several at once, relaxation of skills, reserve agents, order of service,
 preferred agents. Rules of queues and of agents' time are in test_queue_rules.py."""
 import os
+import random
+import time
 
+import pytest
 from baresip import Baresip
 from center import agent, idle_phone, queue, seconds
 
@@ -200,8 +203,94 @@ def test_ring_progressively_one_more_each_step(make_center):
     c.until_no_calls()
     assert c.offers() == [('1001', 'lost_race'), ('1002', 'lost_race'), ('1003', 'answered')]
     at = [o['reserve_at'] for o in c.records('offer')]
-    assert all(1.15 <= seconds(a, b) <= 1.7 for a, b in zip(at, at[1:])), at
+    assert all(1.15 <= seconds(a, b) <= 2.2 for a, b in zip(at, at[1:])), at
     assert [a['missed'] for a in c.show('agents')] == [0, 0, 0]
+
+
+def test_all_phones_of_all_agents_ring(make_center):
+    """1001 has two phones. When one of them takes the call, the other and those of the other agents hear of it; a phone that
+    does not answer at all keeps nobody waiting, and one who pauses while it rings has his pause afterwards."""
+    c = make_center(queues=[queue('sales', strategy='ring_all', ring_ms=30000, missed_limit=1), queue('support')],
+                    agents=team(1001, 1002, 1003))
+    desk, mobile, other = idle_phone(c), c.agent(1001, answer_after=None), idle_phone(c, 1002)
+    deaf = idle_phone(c, 1003)
+    deaf.deaf = True
+    call = c.caller('111', tone=440).call('3001').wait('up')
+    rings = [p.wait_call() for p in (desk, mobile, other)]
+    c.until_agent(1002, 'ready', 'ringing')
+    c.daemon.command('agent pause 1002 lunch')
+    assert rings[2].state == 'ringing'
+    rings[1].answer(tone=600)
+    lost_elsewhere(rings[0])
+    lost_elsewhere(rings[2])
+    call.rtp.wait_tone(600)
+    c.until_agent(1002, 'not_ready', 'idle')
+    call.bye()
+    c.until_agent(1001, 'ready', 'idle')
+    assert [a['missed'] for a in c.show('agents')] == [0, 0, 0]
+    offers = dict(c.offers())
+    assert (offers['1001'], offers['1002']) == ('answered', 'lost_race')
+    assert offers['1003'] in ('lost_race', 'unreachable')
+
+
+def test_many_races(make_center):
+    """Eight phones, all of which answer within a moment of each other, some refuse, forty callers, some of whom hang up
+    just then. In the end each call has had one result, and nothing is left over: no leg, no port, no agent."""
+    draw = random.Random(4711)
+    ids = [1001 + n for n in range(8)]
+    c = make_center(queues=[queue('sales', strategy='ring_all', reject_delay_ms=1000), queue('support')], agents=team(*ids))
+    phones = phones_of(c, *ids)
+    for phone in phones:  # each decides anew for each call
+        def decide(message, phone=phone, incoming=phone._incoming):
+            phone.refuse_with = 603 if draw.random() < 0.05 else 0
+            phone.answer_after = draw.choice((0.0, 0.001, 0.002, 0.005, 0.02))
+            incoming(message)
+        phone._incoming = decide
+    calls = []
+    for n in range(40):
+        calls.append(c.caller(1000 + n, tone=None).call('3001'))
+        if n % 4 == 0:
+            c.net.after(draw.choice((0.003, 0.005, 0.01, 0.05)), lambda call=calls[-1]: call.state == 'up' and call.bye(wait=False))
+        time.sleep(draw.choice((0.0, 0.01, 0.05)))
+        c.net.after(0.3, lambda call=calls[-1]: call.state == 'up' and call.bye(wait=False))
+    c.net.wait(lambda: all(x.state == 'ended' for x in calls), 30, 'the end of all callers')
+    c.until_no_calls(20)
+    for id in ids:
+        c.until_agent(id, 'ready', 'idle')
+    c.net.wait(lambda: all(x.state == 'ended' for p in phones for x in p.calls), 10, 'the end of all rings')
+    offers, visits, handles = c.records('offer'), c.records('visit'), c.records('handle')
+    assert 35 <= len(visits) <= 40 and {v['result'] for v in visits} <= {'answered', 'abandoned'}  # a few never got so far
+    assert len(c.records('contact')) == 40
+    answered = [v['id'] for v in visits if v['result'] == 'answered']
+    assert sorted(h['visit_id'] for h in handles) == answered and len(answered) >= 25
+    assert {o['result'] for o in offers} >= {'answered', 'lost_race'}
+    for visit in visits:  # who lost a race lost it to somebody
+        results = [o['result'] for o in offers if o['visit_id'] == visit['id']]
+        assert results.count('answered') == (visit['result'] == 'answered')
+        assert 'lost_race' not in results or visit['result'] == 'answered'
+    now = c.until(lambda: c.counters()['sip_legs'] == 0 and c.counters(), what='the end of all legs')
+    assert (now['calls'], now['legs'], now['media_legs'], now['media_ports_in_use']) == (0, 0, 0, 0)
+
+
+def test_a_crash_while_all_ring_leaves_whole_records(make_center):
+    c = make_center(queues=[queue('sales', strategy='ring_all'), queue('support')], agents=team(1001, 1002))
+    phones = phones_of(c, 1001, 1002)
+    c.caller('111', tone=0).call('3001').wait('up')
+    for id, phone in zip((1001, 1002), phones):
+        phone.wait_call()
+        c.until_agent(id, 'ready', 'ringing')
+    c.until_stored()
+    c.daemon.kill()
+    c.daemon.start()
+    assert c.offers() == [('1001', 'cut'), ('1002', 'cut')]
+    assert [v[2] for v in c.visits()] == ['cut']
+    for phone in phones:
+        phone.register()
+    call = c.caller('222', tone=0).call('3001').wait('up')
+    phones[0].wait_call(2).answer()
+    lost_elsewhere(phones[1].wait_call(2))
+    call.bye()
+    c.until_no_calls()
 
 
 def test_a_softphone_among_those_that_ring(make_center):
@@ -299,7 +388,7 @@ def test_only_a_lesser_skilled_agent_is_idle(make_center):
     assert c.visits() == [('111', 'sales', 'answered', 2)]
     visit, = c.records('visit')
     waits = [seconds(visit['enter_at'], o['reserve_at']) for o in c.records('offer')]
-    assert 1.0 <= waits[0] <= 1.6 and 2.0 <= waits[1] <= 2.6, waits
+    assert 1.0 <= waits[0] < 2.0 <= waits[1] <= 3.0, waits
 
 
 def test_a_step_nobody_can_take_is_passed_over(make_center):
@@ -336,7 +425,7 @@ def test_steps_bring_in_other_tiers(make_center):
     assert c.offers() == [('1001', 'rejected'), ('1002', 'rejected'), ('1003', 'answered')]
     visit, = c.records('visit')
     waits = [seconds(visit['enter_at'], o['reserve_at']) for o in c.records('offer')]
-    assert 0.8 <= waits[1] <= 1.5 and 1.6 <= waits[2] <= 2.3, waits
+    assert 0.8 <= waits[1] < 1.6 <= waits[2] <= 2.6, waits
 
 
 # ---- reserve: who helps under load
@@ -398,3 +487,50 @@ def test_the_reserve_comes_when_no_own_agent_is_there(make_center):
     c.daemon.command('agent logout 1001')
     assert c.queue_row('sales')['tier'] == 2
     assert not one.incoming
+
+
+# ---- which of the idle ones, and which caller first
+
+@pytest.mark.parametrize('strategy, expected', [
+    ('linear', '1 1 1 1'), ('round_robin', '1 2 3 1'), ('longest_idle', '1 2 3 1'), ('fewest_calls', '1 2 3 1'),
+    ('skill_then_idle', '2 2 2 2'), ('scored', '2 2 2 2')])
+def test_strategies(make_center, strategy, expected):
+    """Four calls, one after the other, to three idle agents: who gets them."""
+    c = make_center(skills=['english'], queues=[queue('sales', strategy=strategy, skills=['english']), queue('support')],
+                    agents=[agent(1001 + n, 'sales', skills=['english:%d' % level]) for n, level in enumerate((3, 9, 6))])
+    phones = phones_of(c, 1001, 1002, 1003)
+    for n in range(4):
+        before = [len(p.incoming) for p in phones]
+        c.caller(100 + n, tone=0).call('3001').wait('up')
+        c.net.wait(lambda: [len(p.incoming) for p in phones] != before, 5, 'a phone ringing')
+        at = next(i for i, p in enumerate(phones) if len(p.incoming) != before[i])
+        ring = phones[at].incoming[-1].answer()
+        c.until_agent(1001 + at, 'ready', 'talking')
+        ring.bye()
+        c.until_agent(1001 + at, 'ready', 'idle')
+    c.until_no_calls()
+    offers = c.records('offer')
+    assert ' '.join(o['agent'][3] for o in offers) == expected
+    assert all('strategy=' + strategy in o['why'] and 'able=3' in o['why'] for o in offers)
+
+
+@pytest.mark.parametrize('order, expected', [('priority', '102 103 101'), ('age', '101 102 103'), ('slack', '103 101 102')])
+def test_orders_of_service(make_center, order, expected):
+    """101 waits in sales, then 102 in support, whose priority is higher, then 103 in help, which has promised most."""
+    c = make_center(distributor={'order': order}, menus=[],
+                    numbers=[{'number': n, 'target': 'queue:' + q} for n, q in (('3001', 'sales'), ('3002', 'support'), ('3003', 'help'))],
+                    queues=[queue('sales', service_level_ms=60000), queue('support', priority=50, service_level_ms=60000),
+                            queue('help', priority=10, service_level_ms=5000)], agents=team(1001, queues=('sales', 'support', 'help')))
+    phone = idle_phone(c)
+    c.daemon.command('agent pause 1001')
+    for n, called in (('101', '3001'), ('102', '3002'), ('103', '3003')):
+        c.enqueue(n, called)
+    assert ' '.join(r['caller'] for r in c.show('waiting')) == expected
+    c.daemon.command('agent unpause 1001')
+    served = []
+    for n in (1, 2, 3):
+        ring = phone.wait_call(n).answer()
+        served.append(ring.caller)
+        c.until_agent(1001, 'ready', 'talking')
+        ring.bye()
+    assert ' '.join(served) == expected

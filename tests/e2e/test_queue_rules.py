@@ -48,7 +48,7 @@ def test_wrap_up_holds_in_all_queues(make_center):
 
 def test_more_time_for_wrap_up(make_center):
     """An extension from the phone, cut to what the queue gives; a second one is refused."""
-    c = make_center(queues=[queue('sales', wrapup_ms=1500, wrapup_extend_ms=1000, wrapup_extensions=1), queue('support')],
+    c = make_center(queues=[queue('sales', wrapup_ms=1800, wrapup_extend_ms=1000, wrapup_extensions=1), queue('support')],
                     agents=[agent(1001, 'sales')])
     phone = idle_phone(c)
     call, _ = talk(c, phone)
@@ -56,19 +56,18 @@ def test_more_time_for_wrap_up(make_center):
     call.bye()
     c.until_agent(1001, 'ready', 'wrapup')
     c.dial(phone, '*32')
-    row = c.agent_row(1001)
-    assert row['extensions'] == 1 and row['timer_ms'] > 1500
+    assert c.agent_row(1001)['extensions'] == 1
     r = c.daemon.command('agent more 1001 60', check=False)
     assert r.returncode == 1 and 'all the time' in r.stderr
     c.until_agent(1001, 'ready', 'idle')
     handle, = c.records('handle')
-    assert 2500 <= handle['wrap_ms'] <= 2900
+    assert 2800 <= handle['wrap_ms'] <= 3700
 
 
 def test_a_mandatory_disposition(make_center):
     """Wrap-up neither ends by its timer nor by the agent's word before a disposition was given."""
     c = make_center(general={'dispositions': ['sold', 'lost', 'later']},
-                    queues=[queue('sales', wrapup_ms=500, wrapup_mode='disposition'), queue('support')],
+                    queues=[queue('sales', wrapup_ms=1500, wrapup_mode='disposition'), queue('support')],
                     agents=[agent(1001, 'sales', 'support')])
     phone = idle_phone(c)
     first, _ = talk(c, phone, '111')
@@ -101,7 +100,7 @@ def test_a_mandatory_disposition(make_center):
     assert c.daemon.command('agent disposition 1001 sold', check=False).returncode == 1
     handles = c.records('handle')
     assert [(h['queue'], h['disposition']) for h in handles] == [('sales', 'sold'), ('support', ''), ('sales', 'later')]
-    assert handles[0]['wrap_ms'] > 500 and 500 <= handles[2]['wrap_ms'] <= 900
+    assert handles[0]['wrap_ms'] > 1500 and 1500 <= handles[2]['wrap_ms'] <= 2400
 
 
 # ---- what is asked for in a talk comes after it
@@ -123,7 +122,6 @@ def test_a_pause_asked_for_in_a_talk(make_center, way):
     assert 'lunch' in row['pending'] or 'not_ready' in row['pending']
     assert ring.state == call.state == 'up'
     call.bye()
-    c.until_agent(1001, 'ready', 'wrapup')
     c.until_agent(1001, 'not_ready', 'idle')
     assert c.agent_row(1001)['reason'] == 'lunch'
     assert c.queue_row('sales')['waiting'] == 1 and len(phone.incoming) == 1
@@ -143,7 +141,9 @@ def test_a_pause_asked_for_in_a_talk(make_center, way):
     say('*10', 'agent logout 1001')
     ring.bye()
     c.until_agent(1001, 'logged_out', 'idle')
-    assert [s['reason'] for s in c.records('agent_state') if s['presence'] == 'not_ready'] == ['lunch']
+    states = [(s['presence'], s['activity'], s['reason']) for s in c.records('agent_state') if s['activity'] in ('wrapup', 'idle')]
+    assert states[1:4] == [('ready', 'wrapup', ''), ('not_ready', 'idle', 'lunch'), ('ready', 'idle', '')], states
+    assert [s[2] for s in states if s[0] == 'not_ready'] == ['lunch']
 
 
 # ---- ways out of a queue, and its doors
@@ -262,7 +262,7 @@ def test_doors_and_their_results(make_center):
     assert rows == {'900': 'answered', '901': None, '913101': 'no_agents', '913102': 'all_paused', '913103': 'full',
                     '913104': 'wait_too_long', '905': 'left_empty'}
     visit = next(v for v in c.records('visit') if v['result'] == 'left_empty')
-    assert 0.4 <= seconds(visit['enter_at'], visit['leave_at']) <= 2.0
+    assert 0.4 <= seconds(visit['enter_at'], visit['leave_at']) <= 4.0
     shown = {q['queue']: q for q in c.show('stats today')['queues']}
     assert [shown[name]['other'] for name in ('none', 'paused', 'full', 'long', 'empty')] == [1, 1, 1, 1, 1]
 
@@ -308,7 +308,7 @@ def preferring(make_center, kind, **other):
 def test_the_last_agent_gets_the_caller_again(make_center):
     """777 has talked with 1002: next time 1002 gets the call, though 1003 has been idle longer. While 1002 talks, the call
     waits for him alone for preferred_wait_ms; then it is everybody's."""
-    c = preferring(make_center, 'last', preferred_wait_ms=1500)
+    c = preferring(make_center, 'last', preferred_wait_ms=2000)
     two = idle_phone(c, 1002)
     talk(c, two, '777')[0].bye()
     c.until_agent(1002, 'ready', 'idle')
@@ -327,7 +327,7 @@ def test_the_last_agent_gets_the_caller_again(make_center):
     last.bye()
     c.until_no_calls()
     visit, offer = c.records('visit')[-1], c.records('offer')[-1]
-    assert 1.5 <= seconds(visit['enter_at'], offer['reserve_at']) <= 2.2
+    assert 2.0 <= seconds(visit['enter_at'], offer['reserve_at']) <= 3.0
     assert [o[0] for o in c.offers()] == ['1002', '1002', '1003']
 
 
@@ -386,7 +386,7 @@ def test_explain_tells_what_happened(make_center):
     c = make_center(skills=['english'], agents=[agent(1001, 'sales', skills=['english:9']), agent(1002, 'sales', skills=['english:2']),
                                                 agent(1003, 'sales'), agent(1004, 'sales:2', skills=['english:9'])],
                     queues=[queue('sales', skills=['english:5'], reject_delay_ms=60000,
-                                  steps=[{'after_ms': 600, 'require': 'english >= 2'}]), queue('support')])
+                                  steps=[{'after_ms': 3000, 'require': 'english >= 2'}]), queue('support')])
     idle_phone(c, 1003)
     idle_phone(c, 1004)
     for id in (1001, 1002):  # these two have been idle for a shorter time
