@@ -33,7 +33,19 @@ static const struct out_column queue_columns[] = {
     {"ring_ms", NULL, OUT_TIME},
     {"aht_ms", "AHT", OUT_TIME},
     {"aht4_ms", "AHT4", OUT_TIME},
+    {"refused", NULL, OUT_COUNT},
+    {"left_empty", NULL, OUT_COUNT},
+    {"timed_out", NULL, OUT_COUNT},
+    {"chose_otherwise", NULL, OUT_COUNT},
+    {"resumed", NULL, OUT_COUNT},
+    {"steps", NULL, OUT_COUNT},
+    {"reserves", NULL, OUT_COUNT},
 };
+
+static uint32_t refused(const struct stats_queue *q) {
+    return q->ends[ACD_VISIT_FULL] + q->ends[ACD_VISIT_NO_AGENTS] + q->ends[ACD_VISIT_CLOSED] +
+           q->ends[ACD_VISIT_PAUSED] + q->ends[ACD_VISIT_TOO_LONG];
+}
 
 static void print_queue(void *arg, const struct floor_queue_view *v) {
     struct out *out = arg;
@@ -59,6 +71,13 @@ static void print_queue(void *arg, const struct floor_queue_view *v) {
     out_time(out, q->ring_ms);
     out_time(out, whole_ms(stats_average_handling_ms(q)));
     out_time(out, whole_ms(stats_average_handling4_ms(q)));
+    out_count(out, refused(q));
+    out_count(out, q->ends[ACD_VISIT_EMPTY]);
+    out_count(out, q->ends[ACD_VISIT_TIMEOUT]);
+    out_count(out, q->ends[ACD_VISIT_EXIT_KEY] + q->ends[ACD_VISIT_CALLBACK]);
+    out_count(out, q->resumed);
+    out_count(out, q->steps);
+    out_count(out, q->reserves);
 }
 
 /* ---- agents ---- */
@@ -70,6 +89,7 @@ static const struct out_column agent_columns[] = {
     {"offers", "offers", OUT_COUNT},
     {"missed", "missed", OUT_COUNT},
     {"rejected", "rejected", OUT_COUNT},
+    {"lost_races", NULL, OUT_COUNT},
     {"ring_ms", "ring", OUT_TIME},
     {"talk_ms", "talk", OUT_TIME},
     {"hold_ms", "hold", OUT_TIME},
@@ -94,6 +114,7 @@ static void print_agent(void *arg, const struct floor_agent_view *v) {
     out_count(out, a.offers);
     out_count(out, a.missed);
     out_count(out, a.rejected);
+    out_count(out, a.lost_races);
     out_time(out, a.ring_ms);
     out_time(out, a.talk_ms);
     out_time(out, a.hold_ms);

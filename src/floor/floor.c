@@ -107,8 +107,8 @@ int floor_acd_step(struct floor *f, const struct acd_event *what) {
     char text[256];
     event->now_ms = floor_now_ms(f);
     /* a timer that is due comes before the event; how late it is belongs to the dispatch delay */
-    uint64_t due_ms = acd_deadline(f->acd), cause_us = f->cause_us;
-    if (due_ms <= event->now_ms && due_ms * 1000 < cause_us)
+    uint64_t due_ms = acd_deadline(f->acd);
+    if (due_ms <= event->now_ms && due_ms * 1000 < f->cause_us)
         f->cause_us = due_ms * 1000;
     f->effects.count = 0;
     int err = acd_step(f->acd, event, &f->effects);
@@ -120,7 +120,6 @@ int floor_acd_step(struct floor *f, const struct acd_event *what) {
         f->out_of_memory = true;
     for (uint32_t i = 0; i < f->effects.count; i++)
         floor_effect(f, &f->effects.item[i]);
-    f->cause_us = cause_us;
     if (err && event->type == ACD_EV_CALL_ENTER)
         not_entered(f, event->call);
     return err;

@@ -154,20 +154,16 @@ static void lookup(struct floor *f, struct call *call) {
 }
 
 /* Of this customer's two agents the one that the queue prefers; 0 = none, or not known in time. */
-static uint32_t preferred_agent(const struct floor *f, const struct call *call,
-                                const struct conf_queue *queue) {
-    uint32_t agent = 0;
+static uint32_t preferred_agent(const struct call *call, const struct conf_queue *queue) {
     switch (queue ? queue->preferred : CONF_PREFERRED_NONE) {
     case CONF_PREFERRED_NONE:
         break;
     case CONF_PREFERRED_LAST:
-        agent = call->last_agent;
-        break;
+        return call->last_agent;
     case CONF_PREFERRED_OWNER:
-        agent = call->owner_agent;
-        break;
+        return call->owner_agent;
     }
-    return conf_agent(f->conf, agent) ? agent : 0;
+    return 0;
 }
 
 static void enter(struct floor *f, struct call *call, uint32_t queue_id) {
@@ -188,7 +184,7 @@ static void enter(struct floor *f, struct call *call, uint32_t queue_id) {
                                           .call = call->id,
                                           .queue = queue_id,
                                           .caller = floor_caller_key(call->contact.caller),
-                                          .preferred = preferred_agent(f, call, queue)});
+                                          .preferred = preferred_agent(call, queue)});
 }
 
 static void end_caller(struct floor *f, struct call *call, uint16_t status) {

@@ -79,7 +79,11 @@ static const struct stats_queue sales_today = {.offered = 12,
                                                .hold_ms = 70000,
                                                .wrap_ms = 140000,
                                                .ring_ms = 35000,
-                                               .handles = 7};
+                                               .handles = 7,
+                                               .ends = {[ACD_VISIT_FULL] = 1},
+                                               .resumed = 2,
+                                               .steps = 3,
+                                               .reserves = 4};
 static const struct stats_queue nothing_q;
 static const struct stats_agent nothing_a;
 static const struct stats_agent anna_today = {.offers = 8,

@@ -255,6 +255,11 @@ static void test_stats(void **state) {
     assert_int_equal(json_integer_value(json_object_get(row, "asa_ms")), 10000);
     assert_int_equal(json_integer_value(json_object_get(row, "aht_ms")), 130000);
     assert_int_equal(json_integer_value(json_object_get(row, "aht4_ms")), 135000);
+    assert_int_equal(json_integer_value(json_object_get(row, "refused")), 1);
+    assert_int_equal(json_integer_value(json_object_get(row, "timed_out")), 0);
+    assert_int_equal(json_integer_value(json_object_get(row, "resumed")), 2);
+    assert_int_equal(json_integer_value(json_object_get(row, "steps")), 3);
+    assert_int_equal(json_integer_value(json_object_get(row, "reserves")), 4);
     row = json_array_get(json_object_get(both, "queues"), 1);
     assert_true(json_is_null(json_object_get(row, "service_level")));
     assert_true(json_is_null(json_object_get(row, "asa_ms")));

@@ -336,6 +336,7 @@ static void test_queue_goes_while_the_name_is_looked_up(void **state) {
     take_sales_away();
     pass_ms(150);
     assert_string_equal(result_of(RECORD_VISIT, visit), "failed");
+    assert_string_equal(result_of(RECORD_CONTACT, contact), "failed");
     assert_string_equal(w.last[RECORD_CONTACT].contact.ended_by, "system");
     ends(caller, 0);
     assert_int_equal(floor_calls(w.floor), 0);

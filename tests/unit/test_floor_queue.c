@@ -208,6 +208,27 @@ static void test_one_phone_more_each_five_seconds(void **state) {
     all_is_over();
 }
 
+/* The last one gives up, another comes in behind those who still ring. */
+static void test_a_place_among_those_who_ring_is_free_again(void **state) {
+    login("1001");
+    pass_ms(10);
+    login("1003");
+    uint32_t caller = call_in("501", 0);
+    rings(phone(0));
+    pass_ms(5000);
+    rings(phone(0));
+    ends(phone(0), 603);
+    told();
+    login("1002");
+    assert_string_equal(told(), "invite(1002,) invite(1002b,)");
+    assert_string_equal(last_call()->agent, "1001");
+    answers(phone(0));
+    assert_string_equal(told(), "end(elsewhere0) end(elsewhere0) join");
+    assert_string_equal(w.offer[1].result, "lost_race");
+    ends(caller, 0);
+    all_is_over();
+}
+
 static void test_removed_agent_stops_ringing_alone(void **state) {
     login("1001");
     login("1003");
@@ -583,6 +604,7 @@ int main(void) {
         floor_test(test_caller_gone_while_many_ring),
         floor_test(test_phones_of_one_call_fail_one_by_one),
         floor_test(test_one_phone_more_each_five_seconds),
+        floor_test(test_a_place_among_those_who_ring_is_free_again),
         floor_test(test_removed_agent_stops_ringing_alone),
         floor_test(test_caller_key),
         floor_test(test_lost_place_is_found_again),
