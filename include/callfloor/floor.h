@@ -38,8 +38,8 @@ struct ua_sink floor_ua_sink(struct floor *f);
 struct media_sink floor_media_sink(struct floor *f);
 struct store_sink floor_store_sink(struct floor *f);
 
-/* One turn: deadlines that have passed, then effects until quiet. To be called at floor_deadline() and after
- * each batch of sink calls and commands (cheap when there is nothing to do). */
+/* One turn: deadlines that have passed, then effects until quiet. To be called at floor_deadline(), after
+ * each batch of sink calls and commands, and once a second (cheap when there is nothing to do). */
 void floor_turn(struct floor *f);
 uint64_t floor_deadline(const struct floor *f); /* monotonic ms; NEVER if none. May be `now` */
 
@@ -174,9 +174,43 @@ struct floor_story_sink {
  * agent of its queue. 0 (also when nothing is known any more); -ENOENT: there was no such call. */
 int floor_call_explain(const struct floor *f, uint64_t call, const struct floor_story_sink *sink);
 
+/* What the reconciler finds and puts right: floor, distributor, SIP and media do not agree about it. Each is
+ * a fault of the program; the target is 0. */
+enum floor_repair {
+    FLOOR_REPAIR_LEG_LOST,
+    FLOOR_REPAIR_LEG_NOT_ENDED,
+    FLOOR_REPAIR_LEG_STUCK,
+    FLOOR_REPAIR_LEG_UNOWNED,
+    FLOOR_REPAIR_LEG_DIFFERS,
+    FLOOR_REPAIR_SIP_LEAK,
+    FLOOR_REPAIR_MEDIA_LEAK,
+    FLOOR_REPAIR_MEDIA_LOST,
+    FLOOR_REPAIR_NOT_JOINED,
+    FLOOR_REPAIR_JOINED,
+    FLOOR_REPAIR_OFFER_LOST,
+    FLOOR_REPAIR_TALK_LOST,
+    FLOOR_REPAIR_DESK_BUSY,
+    FLOOR_REPAIR_UNREACHABLE,
+    FLOOR_REPAIR_REACHABLE,
+    FLOOR_REPAIR_OTHER_LOST,
+    FLOOR_REPAIR_OTHER_UNKNOWN,
+    FLOOR_REPAIR_CALL_NOT_IN_LINE,
+    FLOOR_REPAIR_CALL_GHOST,
+    FLOOR_REPAIR_CALLER_LOST,
+    FLOOR_REPAIR_CALL_NO_AGENT,
+    FLOOR_REPAIR_CALL_STUCK,
+    FLOOR_REPAIRS
+};
+const char *floor_repair_name(enum floor_repair kind);  /* "leg_lost" */
+const char *floor_repair_found(enum floor_repair kind); /* what is wrong, in words */
+const char *floor_repair_done(enum floor_repair kind);  /* what is done about it */
+
 struct floor_counters {
     uint32_t calls, legs, waiting;
     uint64_t calls_total, refused_total, failed_total;
+    uint64_t dead_total; /* legs ended because their other side was not there any more */
+    uint64_t repairs[FLOOR_REPAIRS], reconcile_passes;
+    uint64_t reconcile_us; /* the last pass, without the pauses in it */
     struct ua_counters ua;
     struct media_counters media;
     struct store_state store;

@@ -355,6 +355,41 @@ static int show_version(struct request *r) {
     return 0;
 }
 
+static const struct out_column reconciler_columns[] = {
+    {"passes", "passes", OUT_COUNT},
+    {"last_pass_us", "last pass us", OUT_COUNT},
+    {"dead_total", "legs found dead", OUT_COUNT},
+    {"repairs_total", "repairs", OUT_COUNT},
+};
+static const struct out_column repair_columns[] = {
+    {"what", "what", OUT_TEXT},
+    {"repairs", "repairs", OUT_COUNT},
+    {"found", "found", OUT_TEXT},
+    {"done", "done", OUT_TEXT},
+};
+
+static int show_repairs(struct request *r) {
+    struct floor_counters c;
+    uint64_t sum = 0;
+    floor_counters(r->env->floor, &c);
+    for (int kind = 0; kind < FLOOR_REPAIRS; kind++)
+        sum += c.repairs[kind];
+    const uint64_t counts[] = {c.reconcile_passes, c.reconcile_us, c.dead_total, sum};
+    out_begin_lines(&r->out, "reconciler", reconciler_columns, ARRAY_LEN(reconciler_columns));
+    for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+        out_count(&r->out, counts[i]);
+    out_end(&r->out);
+    out_begin(&r->out, "repairs", repair_columns, ARRAY_LEN(repair_columns), "");
+    for (int kind = 0; kind < FLOOR_REPAIRS; kind++) {
+        out_text(&r->out, floor_repair_name((enum floor_repair)kind));
+        out_count(&r->out, c.repairs[kind]);
+        out_text(&r->out, floor_repair_found((enum floor_repair)kind));
+        out_text(&r->out, floor_repair_done((enum floor_repair)kind));
+    }
+    out_end(&r->out);
+    return 0;
+}
+
 static void print_area(void *arg, const char *area, const char *level_name) {
     struct out *out = arg;
     out_text(out, area);
@@ -376,6 +411,8 @@ static const struct command commands[] = {
     {"show registrations", "", "phones of agents and where they are", false, 0, 0, show_registrations},
     {"show store", "", "journal and database", false, 0, 0, show_store},
     {"show version", "", "version, uptime and counters", false, 0, 0, show_version},
+    {"show repairs", "", "what did not fit together and was put right (0 is right)", false, 0, 0,
+     show_repairs},
     {"show log", "", "log level of each area", false, 0, 0, show_log},
 };
 const struct command_table console_show_commands = {commands, ARRAY_LEN(commands)};

@@ -188,12 +188,16 @@ void floor_turn(struct floor *f) {
         floor_post_acd(f, &(struct acd_event){.type = ACD_EV_TICK});
         floor_pump(f);
     }
+    floor_reconcile_turn(f);
 }
 
 uint64_t floor_deadline(const struct floor *f) {
     if (f->outer.count || f->inner.count)
         return floor_now_ms(f);
-    uint64_t at = acd_deadline(f->acd), call = deadline_next_ms(&f->deadlines);
+    uint64_t at = acd_deadline(f->acd), call = deadline_next_ms(&f->deadlines),
+             reconcile = floor_reconcile_deadline(f);
+    if (reconcile < at)
+        at = reconcile;
     return call < at ? call : at;
 }
 
@@ -227,7 +231,8 @@ int floor_create(struct floor **fp, const struct floor_setup *setup) {
     f->first_id = f->next_id = setup->first_id;
     f->started_ms = floor_now_ms(f);
     if ((err = slots_init(&f->legs, MAX_LEGS)) || (err = stats_create(&f->stats)) ||
-        (err = acd_create(&f->acd, setup->seed)) || (err = grow_desks(f, setup->conf)))
+        (err = acd_create(&f->acd, setup->seed)) || (err = grow_desks(f, setup->conf)) ||
+        (err = floor_reconcile_create(f)))
         goto fail;
     check_day(f, f->started_ms);
     floor_post_acd(f, &(struct acd_event){.type = ACD_EV_CONFIGURE, .conf = f->conf});
@@ -254,6 +259,7 @@ void floor_destroy(struct floor *f) {
     deadlines_done(&f->deadlines);
     acd_destroy(f->acd);
     stats_destroy(f->stats);
+    floor_reconcile_destroy(f);
     free(f->effects.item);
     free(f->outer.item);
     free(f->inner.item);

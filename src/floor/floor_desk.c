@@ -181,6 +181,18 @@ static void direct_over(struct floor *f, struct desk *desk) {
     floor_post_acd(f, &(struct acd_event){.type = ACD_EV_OTHER_END, .agent = agent_of(f, desk)});
 }
 
+void floor_desk_end(struct floor *f, uint32_t agent) {
+    struct desk *desk = floor_desk(f, agent);
+    bool direct = desk->direct != NULL, answered = desk->answered;
+    floor_stop_phones(f, desk, 0, UA_END_NORMAL);
+    desk->answered = false;
+    desk->direct = NULL;
+    if (answered)
+        talk_over(f, desk, "system");
+    else if (direct)
+        direct_over(f, desk);
+}
+
 void floor_phone_ended(struct floor *f, struct leg *leg, uint16_t status) {
     struct desk *desk = floor_desk(f, leg->agent);
     struct call *call = leg->call;

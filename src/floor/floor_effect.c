@@ -67,7 +67,7 @@ static void offer_end(struct floor *f, const struct acd_effect *fx) {
 
 static void visit_end(struct floor *f, const struct acd_effect *fx) {
     struct call *call = floor_call(f, fx->call);
-    if (!call)
+    if (!call || !call->visit.id) /* none is open: the reconciler takes out a caller who does not wait */
         return;
     call->visit.leave_us = floor_call_time(f, call);
     call->visit.position_in = fx->position_in;

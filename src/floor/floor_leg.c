@@ -44,6 +44,7 @@ void floor_leg_end(struct floor *f, struct leg *leg, enum ua_end_cause cause,
     if (leg->state == LEG_ENDING)
         return;
     leg->state = LEG_ENDING;
+    leg->ending_ms = floor_now_ms(f);
     f->ua.end(f->ua.ctx, leg->id, cause, refusal);
 }
 

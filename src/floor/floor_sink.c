@@ -227,6 +227,8 @@ static void agent_reachable(void *ctx, uint32_t agent, bool reachable) {
         return;
     floor_post_acd(
         f, &(struct acd_event){.type = reachable ? ACD_EV_REACHABLE : ACD_EV_UNREACHABLE, .agent = agent});
+    if (!reachable)
+        floor_probe_agent(f, agent);
     floor_pump(f);
 }
 
@@ -295,10 +297,8 @@ static void played(void *ctx, uint32_t id, uint32_t play_id) {
 static void silent(void *ctx, uint32_t id, uint32_t for_ms) {
     struct floor *f = ctx;
     struct leg *leg = floor_leg(f, id);
-    if (leg && leg->call && leg->call->progress.state == CALL_TALKING)
-        log_info("floor", "event=no_audio call=%llu side=%s for_ms=%u",
-                 (unsigned long long)(leg->call->id - f->first_id + 1),
-                 leg->role == LEG_CALLER ? "caller" : "agent", for_ms);
+    if (leg)
+        floor_leg_silent(f, leg, for_ms);
 }
 
 static void media_closed(void *ctx, uint32_t id, const struct media_stats *stats) {
@@ -336,8 +336,8 @@ static void journal_full(void *ctx, bool full) {
 }
 
 struct ua_sink floor_ua_sink(struct floor *f) {
-    return (struct ua_sink){f,     invited,    ringing,         answered,      confirmed, reoffered,
-                            ended, info_digit, agent_reachable, trunk_changed, NULL};
+    return (struct ua_sink){f,     invited,    ringing,         answered,      confirmed,   reoffered,
+                            ended, info_digit, agent_reachable, trunk_changed, floor_probed};
 }
 
 struct media_sink floor_media_sink(struct floor *f) {

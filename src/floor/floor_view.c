@@ -135,6 +135,8 @@ void floor_counters(const struct floor *f, struct floor_counters *out) {
         .uptime_ms = floor_now_ms(f) - f->started_ms,
         .draining = f->draining,
     };
+    out->dead_total = f->dead_total;
+    floor_reconcile_counters(f, out);
     f->ua.counters(f->ua.ctx, &out->ua);
     f->media.counters(f->media.ctx, &out->media);
     f->store.state(f->store.ctx, &out->store);

@@ -26,6 +26,10 @@ struct leg {
     struct call *call;     /* NULL: the call is over, only the end of the SIP dialog is awaited */
     uint32_t trunk, agent; /* whose line it is */
     struct media_desc local, remote;
+    uint64_t ending_ms; /* since when it is ending */
+    bool probing;       /* SIP has been asked whether the other side is there: at asked_ms */
+    uint8_t probe_failures;
+    uint64_t asked_ms, probed_ms; /* probed_ms: of this silence, the last question or its beginning */
 };
 
 /* ---- calls ---- */
@@ -121,7 +125,8 @@ struct floor {
 
     uint64_t first_id, next_id, started_ms, day_check_ms;
     uint32_t call_count, leg_count, next_play_id;
-    uint64_t calls_total, refused_total, failed_total;
+    uint64_t calls_total, refused_total, failed_total, dead_total;
+    struct floor_reconcile *reconcile;
     uint64_t cause_us; /* when what is being worked off happened, or was due */
     uint64_t delay_bucket[DELAY_BUCKETS], dispatches;
     struct log_limit refuse_limit;
@@ -182,6 +187,8 @@ void floor_phone_answered(struct floor *f, struct leg *leg, const struct media_d
 void floor_phone_ended(struct floor *f, struct leg *leg, uint16_t status);
 void floor_phone_hold(struct floor *f, struct leg *leg, bool held);
 void floor_end_agent(struct floor *f, struct call *call, const char *ended_by);
+/* Whatever phones of the agent still ring or talk: they stop, a talk is over. */
+void floor_desk_end(struct floor *f, uint32_t agent);
 void floor_join(struct floor *f, struct call *call);
 
 /* floor_record.c */
@@ -202,6 +209,20 @@ int floor_star_code(struct floor *f, uint32_t agent, const char *called);
 
 /* floor_view.c */
 struct floor_call_view floor_view_call(const struct floor *f, const struct call *call);
+
+/* floor_alive.c: who is not there any more. Asks SIP whether the other side is; floor_probed() hears the
+ * answer. */
+void floor_leg_silent(struct floor *f, struct leg *leg, uint32_t for_ms);
+void floor_probe_if_silent(struct floor *f, struct leg *leg, const struct media_leg *media);
+void floor_probe_agent(struct floor *f, uint32_t agent);
+void floor_probed(void *ctx, uint32_t leg, bool alive);
+
+/* floor_reconcile.c */
+int floor_reconcile_create(struct floor *f);
+void floor_reconcile_destroy(struct floor *f);
+void floor_reconcile_turn(struct floor *f); /* when no work is waiting */
+uint64_t floor_reconcile_deadline(const struct floor *f);
+void floor_reconcile_counters(const struct floor *f, struct floor_counters *out);
 
 /* floor_delay.c: how long the distributor's decision took to reach SIP */
 void floor_delay_add(struct floor *f, uint64_t us);

@@ -23,6 +23,11 @@ static const struct metric {
     M("calls_total", "Calls accepted", COUNTER, calls_total, W64),
     M("calls_refused_total", "Calls refused", COUNTER, refused_total, W64),
     M("calls_failed_total", "Calls failed", COUNTER, failed_total, W64),
+    M("legs_dead_total", "Legs ended because their other side was not there any more", COUNTER, dead_total,
+      W64),
+    M("reconcile_passes_total", "Comparisons of calls and agents with SIP and media", COUNTER,
+      reconcile_passes, W64),
+    M("reconcile_pass_microseconds", "CPU time of the last of them", GAUGE, reconcile_us, W64),
     M("dispatches_total", "Calls sent to an agent", COUNTER, dispatches, W64),
     M("dispatch_p50_microseconds", "From what made an offer possible to INVITE, median", GAUGE,
       dispatch_p50_us, W32),
@@ -176,6 +181,11 @@ void web_metrics(struct web *web, struct evhttp_request *req, const struct web_r
         head(out, m->name, m->help, m->type);
         evbuffer_add_printf(out, "%s %llu\n", m->name, (unsigned long long)value_of(&counters, m));
     }
+    head(out, "callfloor_repairs_total", "What did not fit together and was put right; 0 is right", COUNTER);
+    for (int kind = 0; kind < FLOOR_REPAIRS; kind++)
+        evbuffer_add_printf(out, "callfloor_repairs_total{what=\"%s\"} %llu\n",
+                            floor_repair_name((enum floor_repair)kind),
+                            (unsigned long long)counters.repairs[kind]);
     for (size_t i = 0; i < ARRAY_LEN(queue_metrics); i++) {
         struct queue_walk walk = {out, &queue_metrics[i]};
         head(out, walk.metric->name, walk.metric->help, walk.metric->type);

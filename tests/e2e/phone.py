@@ -677,7 +677,7 @@ class Phone:
         call = next((c for c in self.calls if c.call_id == message.get('call-id') and (not tag or tag == c.local_tag)), None)
         if call:
             call.receive(message)
-        elif message.method == 'OPTIONS':
+        elif message.method == 'OPTIONS' and not tag:
             self.options_seen += 1
             self.respond(message, sipmsg.reply(message, 200, secrets.token_hex(4), self.contact()))
         elif message.method == 'INVITE' and not tag:

@@ -293,8 +293,20 @@ void floor_each_registration(const struct floor *f,
     for (size_t i = 0; i < ARRAY_LEN(regs) && !empty_floor; i++)
         fn(arg, &regs[i]);
 }
+const char *floor_repair_name(enum floor_repair kind) {
+    return kind == FLOOR_REPAIR_LEG_LOST ? "leg_lost" : "another";
+}
+const char *floor_repair_found(enum floor_repair kind) {
+    return "SIP does not have the leg";
+}
+const char *floor_repair_done(enum floor_repair kind) {
+    return "taken as ended";
+}
 void floor_counters(const struct floor *f, struct floor_counters *out) {
     *out = (struct floor_counters){.calls = 3,
+                                   .repairs = {[FLOOR_REPAIR_LEG_LOST] = 2, [FLOOR_REPAIR_JOINED] = 1},
+                                   .reconcile_passes = 77,
+                                   .dead_total = 4,
                                    .waiting = 2,
                                    .uptime_ms = 3600000,
                                    .store = {.configured = true, .written = 55, .last_error = "gone\naway"},

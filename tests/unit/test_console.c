@@ -303,6 +303,11 @@ static void test_other_tables(void **state) {
     assert_non_null(strstr(result.text, "version              callfloor " CALLFLOOR_VERSION "\n"));
     assert_non_null(strstr(result.text, "SIP legs             5\n"));
     assert_non_null(strstr(result.text, "dispatch p99 us      -\n"));
+    run("show repairs");
+    assert_non_null(strstr(result.text, "passes           77\n"));
+    assert_non_null(strstr(result.text, "legs found dead  4\n"));
+    assert_non_null(strstr(result.text, "repairs          3\n"));
+    assert_non_null(strstr(result.text, "leg_lost        2  SIP does not have the leg  taken as ended\n"));
     run("show log");
     assert_non_null(strstr(result.text, "console  error\n"));
 }
@@ -342,7 +347,8 @@ static void test_words(void **state) {
          "unknown command 'SHOW'; expected one of: show, explain, agent, queue, call, reload, drain, log, "
          "help, quit, exit"},
         {"show", -ENOENT,
-         "'show' needs another word: calls, queues, agents, trunks, registrations, store, version, log, "
+         "'show' needs another word: calls, queues, agents, trunks, registrations, store, version, repairs, "
+         "log, "
          "stats, waiting"},
         {"show s", -ENOENT, "'s' may mean: store, stats"},
         {"show sta", 0, "queue "},

@@ -233,6 +233,8 @@ static void test_metrics(void **state) {
         strstr(body(), "# TYPE callfloor_store_written_total counter\ncallfloor_store_written_total 55\n"));
     assert_non_null(strstr(body(), "\ncallfloor_uptime_milliseconds 3600000\n"));
     assert_non_null(strstr(body(), "\ncallfloor_sip_legs 5\n"));
+    assert_non_null(strstr(body(), "\ncallfloor_repairs_total{what=\"leg_lost\"} 2\n"));
+    assert_non_null(strstr(body(), "\ncallfloor_legs_dead_total 4\n"));
     assert_non_null(strstr(body(), "\ncallfloor_queue_waiting{queue=\"sales\"} 2\n"));
     assert_non_null(strstr(body(), "\ncallfloor_queue_longest_wait_milliseconds{queue=\"support\"} 0\n"));
     assert_non_null(strstr(body(), "\ncallfloor_queue_expected_wait_milliseconds{queue=\"sales\"} 95000\n"));
