@@ -97,19 +97,29 @@ static const struct out_column candidate_columns[] = {
     {"state_ms", "since", OUT_TIME}, {"busy_call", "call", OUT_COUNT},
 };
 
+/* In text only what there is: a call that is over waits for nothing. */
+enum { STORY_COLUMNS = ARRAY_LEN(story_columns), LIVE_FIRST = 3, WAITS_FIRST = 6, WAITS_LAST = 12 };
+
 struct telling {
     struct request *r;
+    struct out_column column[STORY_COLUMNS];
     bool forgotten;
     enum { IN_DECISIONS, IN_AGENTS } part;
 };
 
-static void tell_header(struct out *out, const struct floor_story *s) {
+static void tell_header(struct telling *t, const struct floor_story *s) {
+    struct out *out = &t->r->out;
     const struct floor_call_view *call = s->call;
     const struct floor_waiting_view *w = s->waits;
     char text[600] = "";
     if (w)
         waits_for(w, text, sizeof text);
-    out_begin_lines(out, "call", story_columns, ARRAY_LEN(story_columns));
+    for (int i = 0; i < STORY_COLUMNS; i++) {
+        t->column[i] = story_columns[i];
+        if ((i >= LIVE_FIRST && i < WAITS_FIRST && !call) || (i >= WAITS_FIRST && i <= WAITS_LAST && !w))
+            t->column[i].title = NULL;
+    }
+    out_begin_lines(out, "call", t->column, STORY_COLUMNS);
     out_count(out, s->number ? s->number : NEVER);
     out_id(out, s->id);
     out_text(out, call ? call->state : "over");
@@ -139,7 +149,7 @@ static void begin(void *arg, const struct floor_story *s) {
             (unsigned long long)s->id);
         return;
     }
-    tell_header(out, s);
+    tell_header(t, s);
     out_begin(out, "decisions", decision_columns, ARRAY_LEN(decision_columns),
               "no decisions: the call has not come to a queue");
 }

@@ -182,7 +182,7 @@ static void print_agent(void *arg, const struct floor_agent_view *v) {
     out_ratio(w->out, stats_occupancy(&live));
     out_count(w->out, v->acd.handles);
     out_time(w->out, v->acd.talk_ms);
-    out_count(w->out, v->acd.extensions);
+    out_count(w->out, v->acd.extensions || w->out->json ? v->acd.extensions : NEVER);
     out_flag(w->out, v->acd.want_disposition);
     out_text(w->out, v->acd.want_disposition && !w->out->json ? "wanted" : v->disposition);
 }

@@ -3,6 +3,7 @@
 #include "floor/internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,8 +15,8 @@ static int command(struct floor *f, const char *agent, struct acd_event event, c
     if (!event.agent)
         return -ENOENT;
     int err = floor_acd_now(f, &event);
-    log_info("floor", "event=agent_command agent=%s what=%s by=%s result=%d", agent, what, log_value(who),
-             err);
+    log_info("floor", "event=agent_command agent=%s what=%s by=%s result=%d", agent, log_value(what),
+             log_value(who), err);
     return err;
 }
 
@@ -67,7 +68,7 @@ static bool among(char *const *names, uint32_t count, const char *name) {
 /* Into the row first, because the command may end wrap-up, and with it the row. */
 int floor_agent_disposition(struct floor *f, const char *agent, const char *name, const char *who) {
     struct desk *desk = floor_desk(f, conf_find_agent(f->conf, agent));
-    char before[NAME_LEN];
+    char before[NAME_LEN], what[NAME_LEN + 16];
     if (!desk)
         return -ENOENT;
     if (!among(f->conf->disposition, f->conf->disposition_count, name))
@@ -76,7 +77,8 @@ int floor_agent_disposition(struct floor *f, const char *agent, const char *name
     struct record_handle *row = &desk->handle_row;
     str_copy(before, sizeof before, row->disposition);
     str_copy(row->disposition, sizeof row->disposition, name);
-    int err = command(f, agent, (struct acd_event){.type = ACD_EV_DISPOSITION}, "disposition", who);
+    snprintf(what, sizeof what, "disposition %s", name);
+    int err = command(f, agent, (struct acd_event){.type = ACD_EV_DISPOSITION}, what, who);
     if (err)
         str_copy(row->disposition, sizeof row->disposition, before);
     else if (row->id)
@@ -86,12 +88,17 @@ int floor_agent_disposition(struct floor *f, const char *agent, const char *name
 
 int floor_agent_skill(struct floor *f, const char *agent, const char *skill, int level, const char *who) {
     struct acd_event event = {.type = ACD_EV_SKILL, .level = level < 0 ? NEVER32 : (uint32_t)level};
+    char what[NAME_LEN + 32];
     for (uint32_t i = 0; i < f->conf->skill_count && !event.skill; i++)
         if (!strcmp(f->conf->skill_name[i], skill))
             event.skill = i + 1;
     if (!event.skill || level > 10)
         return conf_find_agent(f->conf, agent) ? -EINVAL : -ENOENT;
-    return command(f, agent, event, "skill", who);
+    if (level < 0)
+        snprintf(what, sizeof what, "skill %s reset", skill);
+    else
+        snprintf(what, sizeof what, "skill %s %d", skill, level);
+    return command(f, agent, event, what, who);
 }
 
 static int queue_command(struct floor *f, const char *queue, enum acd_event_type type, const char *what,
