@@ -56,6 +56,8 @@ struct acd_line {
     uint32_t index, step;
     uint64_t
         *admits; /* rows of group_words, by tier - 1: groups that may serve at that tier; queue->tiers rows */
+    struct acd_wait_service service; /* what callers at this step can count on */
+    struct acd_wait_service alone;   /* the same without the reserve */
 };
 
 struct acd_queue {
@@ -63,18 +65,15 @@ struct acd_queue {
     struct conf_queue set;                          /* lists are the configuration's own; none when removed */
     struct acd_line *line;                          /* by step */
     uint32_t number, first_line, line_count, tiers; /* tiers: highest that anybody has here */
-    bool removed, closed, known; /* known: has been in a configuration */
-    uint32_t open_tier;   /* reserve */
-    uint32_t reserves_in; /* bits */
+    bool removed, closed, known;                    /* known: has been in a configuration */
+    uint32_t open_tier;                             /* reserve */
+    uint32_t reserves_in;                           /* bits */
     uint64_t reserve_in_ms[ACD_MOST_RESERVES];
     uint64_t empty_ms;   /* since when nobody is logged in; NEVER = somebody is */
     uint32_t last_agent; /* offered: round robin */
     struct acd_wait wait;
-    struct acd_wait_service service; /* what its callers can count on */
-    struct acd_wait_service alone;   /* the same without the reserve */
-    uint32_t shared_step;            /* the step of the callers meant */
-    const uint64_t *share_row;       /* groups that take its calls now; only while it is reckoned */
-    double *overlap;                 /* by queue number - 1: part of its calls that they take, too */
+    const uint64_t *share_row; /* groups that take its calls now; only while service is reckoned */
+    double *overlap;           /* by queue number - 1: part of its calls that they take, too */
     uint64_t shared_ms,
         shared_serial;  /* when staff and overlap were reckoned; shared_serial: see acd.staff_serial */
     const int32_t *fit; /* by group: SKILL_THEN_IDLE and SCORED, what the skills are worth here; else NULL */

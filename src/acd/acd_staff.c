@@ -35,12 +35,12 @@ static bool anybody(const struct acd *acd, const uint64_t *groups) {
     return false;
 }
 
-/* Who takes the queue's calls from this step on: of the first step for which somebody works. */
-static const struct acd_line *line_from(const struct acd *acd, const struct acd_queue *queue, uint32_t step) {
-    for (uint32_t at = step; at < queue->line_count; at++)
+/* Of the first step for which somebody works. */
+static const struct acd_line *line_from(const struct acd *acd, const struct acd_queue *queue) {
+    for (uint32_t at = 0; at < queue->line_count; at++)
         if (anybody(acd, acd_admits(&acd->plan, &queue->line[at])))
             return &queue->line[at];
-    return &queue->line[step];
+    return queue->line;
 }
 
 /* The line's groups, as if the reserve were not in. */
@@ -68,36 +68,40 @@ static struct acd_wait_service share_by_rows(struct acd *acd, struct acd_queue *
                           queue->overlap);
 }
 
-static void share(struct acd *acd, struct acd_queue *queue, uint32_t step) {
+static void share(struct acd *acd, struct acd_queue *queue) {
     struct acd_plan *plan = &acd->plan;
     for (uint32_t q = 0; q < plan->queue_count; q++) {
         struct acd_queue *other = acd->queue[q];
         plan->demand[q] = (struct acd_wait_demand){.per_ms = acd_wait_per_ms(&other->wait, acd->now),
                                                    .handle_ms = acd_wait_handle_ms(&other->wait, acd->now),
                                                    .rank = rank_of(acd, queue, other)};
-        other->share_row = acd_admits(plan, line_from(acd, other, other == queue ? step : 0));
+        other->share_row = acd_admits(plan, line_from(acd, other));
+        queue->overlap[q] = other == queue;
     }
-    if (queue->open_tier > 1) {
-        const uint64_t *with = queue->share_row;
-        queue->share_row = admits_alone(plan, &queue->line[step]);
-        queue->alone = share_by_rows(acd, queue);
-        queue->share_row = with;
+    for (uint32_t step = queue->line_count; step--;) { /* last: the overlap of the first step */
+        struct acd_line *line = &queue->line[step];
+        line->service = line->alone = (struct acd_wait_service){.agents = 0};
+        if (queue->open_tier > 1 && anybody(acd, admits_alone(plan, line))) {
+            queue->share_row = admits_alone(plan, line);
+            line->alone = share_by_rows(acd, queue);
+        }
+        queue->share_row = acd_admits(plan, line);
+        if (anybody(acd, queue->share_row))
+            line->service = share_by_rows(acd, queue);
+        if (queue->open_tier <= 1)
+            line->alone = line->service;
     }
-    queue->service = share_by_rows(acd, queue); /* last: its overlap counts */
-    if (queue->open_tier <= 1)
-        queue->alone = queue->service;
     queue->shared_ms = acd->now;
     queue->shared_serial = acd->staff_serial;
-    queue->shared_step = step;
 }
 
-static void refresh_share(struct acd *acd, struct acd_queue *queue, uint32_t step) {
-    bool changed = queue->shared_serial != acd->staff_serial || queue->shared_step != step;
+static void refresh_share(struct acd *acd, struct acd_queue *queue) {
+    bool changed = queue->shared_serial != acd->staff_serial;
     uint64_t wait_ms = !changed                                    ? ACD_SHARE_MS
                        : acd->plan.group_count <= ACD_SHARE_GROUPS ? 0
                                                                    : ACD_SHARE_SOON_MS;
     if (queue->shared_ms == NEVER || acd->now >= queue->shared_ms + wait_ms)
-        share(acd, queue, step);
+        share(acd, queue);
 }
 
 /* Calls that want a phone and come before: of this queue all, of others those that our agents would take. */
@@ -119,23 +123,51 @@ static double ahead(const struct acd *acd, const struct acd_queue *queue, const 
     return sum;
 }
 
+static uint32_t count_able(const struct acd *acd, const uint64_t *groups) {
+    const struct acd_plan *plan = &acd->plan;
+    uint32_t count = 0;
+    for (uint32_t w = 0; w < plan->group_words; w++)
+        for (uint64_t bits = groups[w] & plan->able_groups[w]; bits; bits &= bits - 1)
+            count += plan->able_count[w * 64 + (uint32_t)__builtin_ctzll(bits)];
+    return count;
+}
+
+/* What the caller can count on, step by step. */
+static uint32_t services(const struct acd *acd, const struct acd_call *call, bool alone,
+                         struct acd_wait_service *service) {
+    const struct acd_queue *queue = call->queue;
+    uint32_t count = 0, step = acd_step_now(acd, call);
+    for (; step < queue->line_count && count < ACD_WAIT_SERVICES; step++, count++) {
+        const struct acd_line *line = &queue->line[step];
+        service[count] = alone ? line->alone : line->service;
+        service[count].from_ms = count ? queue->set.step[step - 1].after_ms : 0;
+        service[count].idle =
+            count_able(acd, alone ? admits_alone(&acd->plan, line) : acd_admits(&acd->plan, line));
+    }
+    return count;
+}
+
+/* call NULL: one who would come now. */
+static struct acd_wait_guess reckon(struct acd *acd, struct acd_queue *queue, const struct acd_call *call,
+                                    bool alone) {
+    const struct acd_call would = {.queue = queue, .since_ms = acd->now};
+    const struct acd_call *first =
+        queue->place.first ? ACD_OWNER(queue->place.first, const struct acd_call, place) : &would;
+    struct acd_wait_service service[ACD_WAIT_SERVICES];
+    refresh_share(acd, queue);
+    struct acd_wait_place place = {.ahead = ahead(acd, queue, call),
+                                   .waited_ms = acd->now - (call ? call : &would)->since_ms,
+                                   .head_ms = acd->now - first->since_ms};
+    uint32_t count = services(acd, call ? call : &would, alone, service);
+    return acd_wait_guess(&queue->wait, acd->now, &place, service, count);
+}
+
 struct acd_wait_guess acd_expected(struct acd *acd, struct acd_queue *queue, const struct acd_call *call) {
-    const struct acd_call would = {.queue = queue};
-    refresh_share(acd, queue, call ? call->step : 0);
-    double before = ahead(acd, queue, call);
-    uint32_t idle = acd_candidates(acd, call ? call : &would, (uint32_t)before + 1);
-    return acd_wait_guess(&queue->wait, acd->now, before, &queue->service, idle);
+    return reckon(acd, queue, call, false);
 }
 
 struct acd_wait_guess acd_expected_alone(struct acd *acd, struct acd_queue *queue) {
-    const struct acd_plan *plan = &acd->plan;
-    const uint64_t *admits = admits_alone(plan, queue->line);
-    uint32_t idle = 0;
-    refresh_share(acd, queue, 0);
-    for (uint32_t w = 0; w < plan->group_words; w++)
-        for (uint64_t bits = admits[w] & plan->able_groups[w]; bits; bits &= bits - 1)
-            idle += plan->able_count[w * 64 + (uint32_t)__builtin_ctzll(bits)];
-    return acd_wait_guess(&queue->wait, acd->now, ahead(acd, queue, NULL), &queue->alone, idle);
+    return reckon(acd, queue, NULL, true);
 }
 
 int acd_tell(struct acd *acd, const struct acd_event *event) {

@@ -164,44 +164,136 @@ static struct stair step_down(double down, double up, struct stair above) {
     return (struct stair){mean, variance / (1 - back)};
 }
 
-/* The wait until so many steps down are done, the last one (fraction allowed) into an agent's hands. */
-static struct stair walk(const struct acd_wait *wait, uint64_t now_ms, double steps,
-                         const struct acd_wait_service *service) {
-    double n = service->agents, frees = n / acd_wait_handle_ms(wait, now_ms), up = service->overtakes;
-    double gives_up = 1 / acd_wait_patience_ms(wait, now_ms), regular = 1 - variation(wait);
-    double size = fmax(1, ceil(steps / ACD_WAIT_TERMS)), beyond = up > 0 ? OVERTAKERS : 0;
-    double top = (ceil(steps / size) + beyond) * size, down = frees + top * gives_up;
-    struct stair sum = {0, 0}, stair = {1 / fmax(down - up, 0.1 * down), 0};
-    stair.variance = stair.mean * stair.mean;
-    for (double i = top - size; i >= 0; i -= size) {
-        double part = fmin(size, steps - i);
-        stair = step_down(frees + (i + (size - 1) / 2) * gives_up, up, stair);
+/* A line on its way to the caller: taken in heaps of `size` calls when it is long. */
+struct line {
+    double steps, size, frees_each, gives_up, regular;
+    uint32_t heaps;
+};
+
+/* What each heap takes, the last one first, if this service holds all the time. Of one call, not of the heap.
+ */
+static void walk(const struct line *line, const struct acd_wait_service *service, struct stair *stair) {
+    double n = service->agents, frees = n * line->frees_each, up = service->overtakes;
+    double top = line->heaps + (up > 0 ? OVERTAKERS : 0);
+    double down = frees + top * line->size * line->gives_up;
+    struct stair last = {1 / fmax(down - up, 0.1 * down), 0};
+    last.variance = last.mean * last.mean;
+    for (double heap = top - 1; heap >= 0; heap--) {
+        double i = heap * line->size, part = fmin(line->size, line->steps - i);
+        last = step_down(frees + (i + (line->size - 1) / 2) * line->gives_up, up, last);
         if (part <= 0)
             continue;
         /* Calls of much the same length end one after the other, not in heaps: sooner, and surer. Between
          * what is true of exponential times and of equal ones that began at random. */
-        double turn = steps - i - (part - 1) / 2, sooner = fmax(0, 1 - (turn - 1) / n) / (n + 1);
+        double turn = line->steps - i - (part - 1) / 2, sooner = fmax(0, 1 - (turn - 1) / n) / (n + 1);
         double surer = 1 - fmax(0, 1 - (2 * turn - 1) / (n + 1)) * n * n / ((n + 1) * (n + 2));
-        sum.mean += part * stair.mean * (1 - regular * sooner);
-        sum.variance += part * stair.variance * (1 - regular * surer);
+        stair[(int)heap] = (struct stair){last.mean * (1 - line->regular * sooner),
+                                          last.variance * (1 - line->regular * surer)};
+    }
+}
+
+/* An exponential time, but after `until` ms another one begins instead. pass: the chance of that. */
+static struct stair pass_on(struct stair now, double until, struct stair then, double *pass) {
+    double m = now.mean, p = *pass = fading(until / m);
+    double mean = m * (1 - p) + p * then.mean;
+    double squares = 2 * m * m - p * (until * until + 2 * until * m + 2 * m * m) +
+                     p * (until * until + 2 * until * then.mean + then.variance + then.mean * then.mean);
+    /* the first one need not be quite exponential */
+    double variance = fmax(0, squares - mean * mean) - (1 - p) * fmax(0, m * m - now.variance);
+    return (struct stair){mean, fmax(0, variance)};
+}
+
+/* With this chance an idle agent is left for the call. */
+static struct stair maybe_idle(struct stair busy, double chance) {
+    double mean = (1 - chance) * busy.mean;
+    return (struct stair){mean, (1 - chance) * (busy.variance + busy.mean * busy.mean) - mean * mean};
+}
+
+/* How long the next in line waits from now on, who has waited `age` ms. taken: of the idle agents so many are
+ * gone by then; those of a service are among those of the next. */
+static struct stair next_in_line(struct stair (*stair)[ACD_WAIT_TERMS], uint32_t heap, double age,
+                                 const struct acd_wait_service *service, uint32_t services, double *taken) {
+    uint32_t at = 0;
+    struct stair result = {0, 0};
+    double chance = 1, pass[ACD_WAIT_SERVICES] = {0}, idle[ACD_WAIT_SERVICES] = {0};
+    while (at + 1 < services && (double)service[at + 1].from_ms <= age)
+        at++;
+    for (uint32_t s = services; s-- > at;) {
+        idle[s] = s ? fmin(1, fmax(0, service[s].idle - *taken)) : 0;
+        struct stair now = maybe_idle(stair[s][heap], idle[s]);
+        double until =
+            s + 1 < services ? (double)service[s + 1].from_ms - fmax(age, (double)service[s].from_ms) : 0;
+        result = s + 1 < services && now.mean > 0 ? pass_on(now, until, result, &pass[s]) : now;
+    }
+    for (uint32_t s = at; s < services; chance *= pass[s++])
+        *taken += chance * idle[s];
+    return result;
+}
+
+/* own: so many of the services are for the caller, too; those ahead have all of them. */
+static struct stair go_down(const struct line *line, struct stair (*stair)[ACD_WAIT_TERMS],
+                            const struct acd_wait_place *place, const struct acd_wait_service *service,
+                            uint32_t services, uint32_t own) {
+    struct stair sum = {0, 0};
+    double taken = service->idle, younger = (double)place->head_ms - (double)place->waited_ms;
+    for (uint32_t heap = line->heaps; heap--;) {
+        double left = line->steps - heap * line->size, part = fmin(line->size, left);
+        double age = (double)place->head_ms - younger * fmin(1, (left - part) / fmax(1, line->steps - 1));
+        struct stair one = next_in_line(stair, heap, age + sum.mean, service, heap ? services : own, &taken);
+        sum.mean += part * one.mean;
+        sum.variance += part * one.variance;
     }
     return sum;
 }
 
-struct acd_wait_guess acd_wait_guess(const struct acd_wait *wait, uint64_t now_ms, double ahead,
-                                     const struct acd_wait_service *service, uint32_t idle) {
-    double steps = ahead + 1 - idle, ring = wait->ring_sum / wait->rings;
-    double ring_variance = fmax(0, wait->ring_squares / wait->rings - ring * ring);
-    struct stair sum = {0, 0};
-    if (service->agents <= 0)
+static struct stair with_ring(const struct acd_wait *wait, struct stair sum) {
+    double ring = wait->ring_sum / wait->rings;
+    sum.variance += sum.mean * sum.mean / wait->handle.events; /* the rate itself is only known so well */
+    sum.variance += fmax(0, wait->ring_squares / wait->rings - ring * ring);
+    sum.mean += ring;
+    return sum;
+}
+
+/* The quantile. Many may be served in the very moment when they come to want less: then it is not before
+ * that, unless it would have been without it. */
+static double p80_of(const struct acd_wait *wait, const struct line *line,
+                     struct stair (*stair)[ACD_WAIT_TERMS], const struct acd_wait_place *place,
+                     const struct acd_wait_service *service, uint32_t services, struct stair *sum) {
+    double p80 = 0, ring = wait->ring_sum / wait->rings;
+    for (uint32_t own = 1; own <= services; own++) {
+        double last = p80, at = (double)service[own - 1].from_ms - (double)place->waited_ms + ring;
+        *sum = with_ring(wait, go_down(line, stair, place, service, services, own));
+        p80 = quantile(sum->mean, sqrt(sum->variance));
+        if (own > 1)
+            p80 = fmax(p80, fmin(last, at));
+    }
+    return p80;
+}
+
+struct acd_wait_guess acd_wait_guess(const struct acd_wait *wait, uint64_t now_ms,
+                                     const struct acd_wait_place *place,
+                                     const struct acd_wait_service *service, uint32_t services) {
+    struct line line = {.steps = fmax(0, place->ahead + 1 - service->idle),
+                        .frees_each = 1 / acd_wait_handle_ms(wait, now_ms),
+                        .gives_up = 1 / acd_wait_patience_ms(wait, now_ms),
+                        .regular = 1 - variation(wait)};
+    struct stair stair[ACD_WAIT_SERVICES][ACD_WAIT_TERMS], sum;
+    bool served = false;
+    services = services < ACD_WAIT_SERVICES ? services : ACD_WAIT_SERVICES;
+    line.size = fmax(1, ceil(line.steps / ACD_WAIT_TERMS));
+    line.heaps = (uint32_t)ceil(line.steps / line.size);
+    for (uint32_t s = 0; s < services; s++) {
+        served |= service[s].agents > 0;
+        for (uint32_t heap = 0; heap < line.heaps; heap++)
+            stair[s][heap] = (struct stair){MOST_MS, MOST_MS * MOST_MS};
+        if (service[s].agents > 0)
+            walk(&line, &service[s], stair[s]);
+    }
+    if (!served)
         return (struct acd_wait_guess){0, 0, NEVER};
-    if (steps > 0)
-        sum = walk(wait, now_ms, steps, service);
-    /* the rate itself is only known so well */
-    sum.variance += sum.mean * sum.mean / wait->handle.events;
-    double mean = sum.mean + ring, sd = sqrt(sum.variance + ring_variance);
-    double p80 = wait->margin * quantile(mean, sd);
-    return (struct acd_wait_guess){fmin(mean, MOST_MS), fmin(sd, MOST_MS), (uint64_t)fmin(p80, MOST_MS)};
+    double p80 = wait->margin * p80_of(wait, &line, stair, place, service, services, &sum);
+    return (struct acd_wait_guess){fmin(sum.mean, MOST_MS), fmin(sqrt(sum.variance), MOST_MS),
+                                   (uint64_t)fmin(p80, MOST_MS)};
 }
 
 /* ---- agents shared with other queues ---- */
@@ -215,7 +307,7 @@ static double part_of(const struct acd_wait_group *group, const struct acd_wait_
 struct acd_wait_service acd_wait_share(const struct acd_wait_group *group, uint32_t group_count,
                                        struct acd_wait_demand *demand, uint32_t demand_count, uint32_t of,
                                        double *overlap) {
-    struct acd_wait_service service = {0, 0};
+    struct acd_wait_service service = {.agents = 0};
     for (uint32_t p = 0; p < demand_count; p++) {
         overlap[p] = p == of;
         demand[p].agents = 0;

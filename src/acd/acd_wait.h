@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * acd_wait: how long a caller will wait. One struct acd_wait per queue, plain data, no memory taken; every
- * call below is O(1), a guess O(calls ahead, at most ACD_WAIT_TERMS). Only + - * / and sqrt on doubles, so
- * the result does not depend on a mathematics library. Formulas, sources and what was measured:
+ * call below is O(1), a guess O(calls ahead, at most ACD_WAIT_TERMS) a step. Only + - * / and sqrt on
+ * doubles, so the result does not depend on a mathematics library. Formulas, sources and what was measured:
  * ../../docs/expected-wait.md.
  *
  * Who calls what:
@@ -19,6 +19,7 @@
 
 enum {
     ACD_WAIT_TERMS = 64,   /* further calls ahead are taken together */
+    ACD_WAIT_SERVICES = 8, /* steps looked at */
     ACD_WAIT_SCORES = 200, /* so many are remembered to judge by */
 };
 
@@ -74,9 +75,11 @@ struct acd_wait_demand { /* a queue, as seen by the caller's queue */
     enum acd_wait_rank rank;
     double agents; /* filled in: those who serve it */
 };
-struct acd_wait_service {
-    double agents;    /* in agents who do nothing but this queue's calls; 0 = nobody serves */
-    double overtakes; /* calls per ms that come later and are served before */
+struct acd_wait_service { /* what callers of a queue can count on, from some step on */
+    double agents;        /* in agents who do nothing but this queue's calls; 0 = nobody serves */
+    double overtakes;     /* calls per ms that come later and are served before */
+    uint64_t from_ms;     /* for callers who have waited so long; the first of a list: 0 */
+    uint32_t idle;        /* agents who could take such a caller right now */
 };
 struct acd_wait_group { /* agents who serve the same queues */
     uint32_t agents;    /* logged in and not paused, nor about to be */
@@ -96,10 +99,17 @@ struct acd_wait_guess {
     double mean_ms, sd_ms;
     uint64_t p80_ms; /* NEVER: nobody serves */
 };
-/* ahead: calls that will be served before, without those for whom a phone rings already; a fraction when
- * other agents may take some of them. idle: agents who could take the call right now. */
-struct acd_wait_guess acd_wait_guess(const struct acd_wait *wait, uint64_t now_ms, double ahead,
-                                     const struct acd_wait_service *service, uint32_t idle);
+struct acd_wait_place {
+    double ahead; /* calls that will be served before, without those for whom a phone rings already; a
+                     fraction when other agents may take some of them */
+    uint64_t waited_ms, head_ms; /* how long the caller, and the first in line, have waited */
+};
+/* service: in order of from_ms, at most ACD_WAIT_SERVICES count. More than one when callers want less after
+ * some time, so that more agents may take them: who has waited longer than the last from_ms can count on the
+ * last. */
+struct acd_wait_guess acd_wait_guess(const struct acd_wait *wait, uint64_t now_ms,
+                                     const struct acd_wait_place *place,
+                                     const struct acd_wait_service *service, uint32_t services);
 
 /* ---- telling, and judging oneself ---- */
 struct acd_wait_told { /* one per visit, zero-initialise */

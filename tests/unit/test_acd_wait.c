@@ -44,9 +44,15 @@ static struct acd_wait wait_of(uint32_t handle_ms, uint32_t patience_ms) {
     return wait;
 }
 
+static struct acd_wait_guess guess_with(const struct acd_wait *wait, double ahead,
+                                        const struct acd_wait_service *service) {
+    struct acd_wait_place place = {.ahead = ahead};
+    return acd_wait_guess(wait, 1000, &place, service, 1);
+}
+
 static struct acd_wait_guess guess_of(const struct acd_wait *wait, double ahead, double agents) {
-    struct acd_wait_service service = {agents, 0};
-    return acd_wait_guess(wait, 1000, ahead, &service, 0);
+    struct acd_wait_service service = {.agents = agents};
+    return guess_with(wait, ahead, &service);
 }
 
 static void test_formula(void **state) {
@@ -85,13 +91,14 @@ static void test_quantile(void **state) {
 
 static void test_nobody_and_idle(void **state) {
     struct acd_wait wait = wait_of(240000, 120000);
-    struct acd_wait_service none = {0, 0}, ten = {10, 0};
-    assert_true(acd_wait_guess(&wait, 1000, 0, &none, 0).p80_ms == NEVER);
-    assert_int_equal(acd_wait_guess(&wait, 1000, 2, &ten, 3).p80_ms, 0);
-    assert_true(near(acd_wait_guess(&wait, 1000, 2, &ten, 1).mean_ms, guess_of(&wait, 1, 10).mean_ms, 1e-9));
+    struct acd_wait_service none = {.agents = 0}, ten = {.agents = 10, .idle = 3};
+    assert_true(guess_with(&wait, 0, &none).p80_ms == NEVER);
+    assert_int_equal(guess_with(&wait, 2, &ten).p80_ms, 0);
+    ten.idle = 1;
+    assert_true(near(guess_with(&wait, 2, &ten).mean_ms, guess_of(&wait, 1, 10).mean_ms, 1e-9));
     for (int i = 0; i < 1000; i++)
         acd_wait_rang(&wait, i & 1 ? 5000 : 7000);
-    struct acd_wait_guess guess = acd_wait_guess(&wait, 1000, 0, &ten, 1); /* only the ringing is left */
+    struct acd_wait_guess guess = guess_with(&wait, 0, &ten); /* only the ringing is left */
     assert_true(near(guess.mean_ms, 6000, 0.01) && near(guess.sd_ms, 1000, 0.01));
     assert_true(guess.p80_ms > 6000 && guess.p80_ms < 7000);
 }
@@ -113,19 +120,19 @@ static void test_long_lines(void **state) {
  * nonsense: high priority alone is more than the agents can do, and nobody ever gives up. */
 static void test_overtaken(void **state) {
     struct acd_wait wait = wait_of(240000, UINT32_MAX);
-    struct acd_wait_service service = {20, 0.5 * 20 / 240000.0};
-    struct acd_wait_guess guess = acd_wait_guess(&wait, 1000, 3, &service, 0);
+    struct acd_wait_service service = {.agents = 20, .overtakes = 0.5 * 20 / 240000.0};
+    struct acd_wait_guess guess = guess_with(&wait, 3, &service);
     assert_true(near(guess.mean_ms, 4 * 240000 / 20.0 / 0.5, 0.001));
     /* first passage of a walk: variance of one step is (down + up) / (down - up)^3 */
     double down = 20 / 240000.0, up = service.overtakes;
     assert_true(near(guess.sd_ms, sqrt(4 * (down + up) / pow(down - up, 3)), 0.001));
     service.overtakes = 3 * 20 / 240000.0;
-    guess = acd_wait_guess(&wait, 1000, 3, &service, 0);
+    guess = guess_with(&wait, 3, &service);
     assert_true(guess.p80_ms <= 86400000 && guess.mean_ms >= 3600000);
     /* patience makes an end of it: against the same walk, drawn */
     wait = wait_of(240000, 60000);
     service.overtakes = 1.2 * 20 / 240000.0;
-    guess = acd_wait_guess(&wait, 1000, 3, &service, 0);
+    guess = guess_with(&wait, 3, &service);
     double sum = 0, squares = 0;
     uint64_t rng = 1;
     for (int n = 0; n < 100000; n++) {
@@ -141,6 +148,64 @@ static void test_overtaken(void **state) {
     sum /= 100000;
     assert_true(near(guess.mean_ms, sum, 0.02));
     assert_true(near(guess.sd_ms, sqrt(squares / 100000 - sum * sum), 0.03));
+}
+
+/* One drawn wait: the first in line is served by so many agents as may take one of his age. */
+static double draw_steps(uint64_t *rng, const struct acd_wait_place *place,
+                         const struct acd_wait_service *service, uint32_t services) {
+    double at = 0;
+    uint32_t taken = 0;
+    for (int i = (int)place->ahead, all = i; i >= 0; i--) {
+        double age = (double)place->head_ms -
+                     ((double)place->head_ms - (double)place->waited_ms) * (all - i) / fmax(1, all);
+        uint32_t s = 0;
+        for (bool left = false; !left;) {
+            while (s + 1 < services && (double)service[s + 1].from_ms <= age + at)
+                s++;
+            if (service[s].idle > taken) {
+                taken++;
+                break;
+            }
+            double time = -log1p(-rng_unit(rng)) / (service[s].agents / 240000 + i / 120000.0);
+            double until = s + 1 < services ? (double)service[s + 1].from_ms - age - at : INFINITY;
+            left = time < until;
+            at = left ? at + time : (double)service[s + 1].from_ms - age;
+        }
+    }
+    return at;
+}
+
+/* Callers who want less after some time: against drawn waits, of callers at different places. */
+static void test_steps(void **state) {
+    struct acd_wait wait = wait_of(240000, 120000);
+    const struct acd_wait_service service[] = {{.agents = 4},
+                                               {.agents = 10, .from_ms = 40000, .idle = 2},
+                                               {.agents = 16, .from_ms = 90000, .idle = 3}};
+    uint64_t rng = 1;
+    for (uint32_t n = 0; n < 24; n++) {
+        struct acd_wait_place place = {.ahead = n % 8, .head_ms = n / 8 * 60000};
+        place.waited_ms = place.ahead > 0 ? place.head_ms / 3 : place.head_ms;
+        struct acd_wait_guess guess = acd_wait_guess(&wait, 1000, &place, service, 3);
+        double sum = 0, squares = 0;
+        int over = 0;
+        for (int i = 0; i < 20000; i++) {
+            double one = draw_steps(&rng, &place, service, 3);
+            sum += one / 20000;
+            squares += one * one / 20000;
+            over += one > (double)guess.p80_ms;
+        }
+        print_message(
+            "%.0f ahead, first for %3.0f s: guess %5.1f +- %4.1f s, drawn %5.1f +- %4.1f, over %.3f\n",
+            place.ahead, place.head_ms / 1000.0, guess.mean_ms / 1000, guess.sd_ms / 1000, sum / 1000,
+            sqrt(squares - sum * sum) / 1000, over / 20000.0);
+        assert_true(fabs(guess.mean_ms - sum) < 1000 + 0.1 * sum);
+        assert_true(over < 0.24 * 20000); /* below 0.2 where many are served when they come to want less */
+    }
+    /* nobody before the step: at its time, if somebody is idle then */
+    const struct acd_wait_service later[] = {{.agents = 0}, {.agents = 5, .from_ms = 30000, .idle = 1}};
+    struct acd_wait_place place = {.waited_ms = 10000, .head_ms = 10000};
+    assert_true(near(acd_wait_guess(&wait, 1000, &place, later, 2).mean_ms, 20000, 0.001));
+    assert_true(acd_wait_guess(&wait, 1000, &place, later, 1).p80_ms == NEVER);
 }
 
 /* Calls of much the same length: drawn from agents in the middle of log-normal calls. */
@@ -245,10 +310,18 @@ static void test_any_life(void **state) {
             } else if (what == 6) {
                 acd_wait_rang(&wait, ms);
             }
-            struct acd_wait_service service = {(double)(1 + rng_next(&rng) % 100) / 7,
-                                               (double)(rng_next(&rng) % 3) / 10000};
+            struct acd_wait_service service[3];
+            for (uint64_t s = 0; s < 3; s++)
+                service[s] = (struct acd_wait_service){
+                    .agents = (double)(rng_next(&rng) % 100 + !s) / 7,
+                    .overtakes = (double)(rng_next(&rng) % 3) / 10000,
+                    .from_ms = s ? service[s - 1].from_ms + rng_next(&rng) % 90000 : 0,
+                    .idle = rng_next(&rng) % 3};
+            struct acd_wait_place place = {.ahead = (double)(rng_next(&rng) % 1000) / 3,
+                                           .waited_ms = rng_next(&rng) % 100000,
+                                           .head_ms = rng_next(&rng) % 1000000};
             struct acd_wait_guess guess =
-                acd_wait_guess(&wait, now, (double)(rng_next(&rng) % 1000) / 3, &service, rng_next(&rng) % 3);
+                acd_wait_guess(&wait, now, &place, service, 1 + (uint32_t)rng_next(&rng) % 3);
             assert_true(guess.mean_ms >= 0 && guess.mean_ms <= 86400000);
             assert_true(guess.sd_ms >= 0 && guess.sd_ms <= 86400000);
             assert_true(guess.p80_ms <= 86400000);
@@ -272,15 +345,17 @@ static void test_same_everywhere(void **state) {
         acd_wait_leave(&wait, now, i % 7 == 0);
         acd_wait_freed(&wait, now + ms, now, ACD_WAIT_HANDLED);
         acd_wait_rang(&wait, ms / 50);
-        struct acd_wait_service service = {7.3, i % 2 / 20000.0};
-        struct acd_wait_guess guess = acd_wait_guess(&wait, now, i % 50 / 3.0, &service, 0);
+        struct acd_wait_service service[] = {{.agents = 7.3, .overtakes = i % 2 / 20000.0},
+                                             {.agents = 9.1, .from_ms = 30000}};
+        struct acd_wait_place place = {.ahead = i % 50 / 3.0, .head_ms = (uint64_t)i % 40000};
+        struct acd_wait_guess guess = acd_wait_guess(&wait, now, &place, service, 1 + (uint32_t)i / 50 % 2);
         struct acd_wait_told told = {0};
         acd_wait_tell(&wait, &told, now, &guess, 1);
         acd_wait_score(&wait, &told, now + ms, i % 3);
         hash = (hash ^ guess.p80_ms) * 1099511628211ull;
     }
     print_message("hash %016llx\n", (unsigned long long)hash);
-    assert_true(hash == 0xb5e061dd3d336d54ull);
+    assert_true(hash == 0x3dbb6bfeb2beb7a9ull);
 }
 
 /* ---- agents shared with other queues ---- */
@@ -574,14 +649,14 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formula),         cmocka_unit_test(test_quantile),
         cmocka_unit_test(test_nobody_and_idle), cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_overtaken),       cmocka_unit_test(test_regular_calls),
-        cmocka_unit_test(test_learns_rates),    cmocka_unit_test(test_learns_patience),
-        cmocka_unit_test(test_any_life),        cmocka_unit_test(test_same_everywhere),
-        cmocka_unit_test(test_share),           cmocka_unit_test(test_never_later),
-        cmocka_unit_test(test_stops_telling),   cmocka_unit_test(test_unknown_ends),
-        cmocka_unit_test(test_working_days),    cmocka_unit_test(test_teams),
-        cmocka_unit_test(test_shared_days),     cmocka_unit_test(test_hard_days),
-        cmocka_unit_test(test_first_hours),
+        cmocka_unit_test(test_overtaken),       cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_regular_calls),   cmocka_unit_test(test_learns_rates),
+        cmocka_unit_test(test_learns_patience), cmocka_unit_test(test_any_life),
+        cmocka_unit_test(test_same_everywhere), cmocka_unit_test(test_share),
+        cmocka_unit_test(test_never_later),     cmocka_unit_test(test_stops_telling),
+        cmocka_unit_test(test_unknown_ends),    cmocka_unit_test(test_working_days),
+        cmocka_unit_test(test_teams),           cmocka_unit_test(test_shared_days),
+        cmocka_unit_test(test_hard_days),       cmocka_unit_test(test_first_hours),
     };
     full = argc > 1 && !strcmp(argv[1], "full");
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,7 +63,8 @@ static inline struct acd_wait_guess line_guess(const struct line *line, const st
             if (call != me && call->waiting && day_before(day, call, me))
                 *ahead += overlap[q];
         }
-    return acd_wait_guess(&line->wait[me->queue], day_ms(day), *ahead, &service, 0);
+    struct acd_wait_place place = {.ahead = *ahead};
+    return acd_wait_guess(&line->wait[me->queue], day_ms(day), &place, &service, 1);
 }
 
 /* Asked when he has to wait, and now and then while he does: the same or earlier, unless agents have gone. */

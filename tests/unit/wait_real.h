@@ -150,6 +150,16 @@ static inline void real_step(struct real *real, struct acd_event event) {
 
 /* ---- what happens ---- */
 
+/* Agents at work who may take the call at its step. */
+static inline uint32_t real_staff(const struct real *real, const struct acd_call *call) {
+    const struct acd_plan *plan = &real->acd->plan;
+    const uint64_t *groups = acd_admits(plan, acd_call_line(call));
+    uint32_t count = 0;
+    for (uint32_t g = 0; g < plan->group_count; g++)
+        count += acd_bit(groups, g) ? plan->group[g].present : 0;
+    return count;
+}
+
 static inline void real_asks(struct real *real, struct day_call *call) {
     struct day *day = &real->day;
     uint64_t id = (uint64_t)(call - day->call) + 1;
@@ -163,7 +173,7 @@ static inline void real_asks(struct real *real, struct day_call *call) {
         day_guess_others(day, call, acd_staff(real->acd, inside->queue));
     }
     struct acd_wait_told before = inside->told;
-    uint32_t staff = acd_staff(real->acd, inside->queue);
+    uint32_t staff = real_staff(real, inside);
     real_step(real, (struct acd_event){.type = ACD_EV_TELL, .call = id});
     uint64_t ms = real->fx.item[0].wait_ms;
     if (ms != NEVER && before.said && staff >= before.staff && day_ms(day) < before.until_ms)
