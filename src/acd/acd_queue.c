@@ -157,6 +157,8 @@ int acd_doors(struct acd *acd) {
 
 void acd_queue_timer(struct acd *acd, struct acd_queue *queue) {
     uint64_t due = NEVER;
+    if (acd_node_linked(&queue->timer) && queue->timer.key.time <= acd->now)
+        return; /* a late step: what is due has not been looked at yet */
     if (!queue->removed) {
         due = acd_reserve_due(acd, queue);
         if (queue->empty_ms != NEVER && queue->set.need_agents && queue->place.root &&
@@ -172,6 +174,7 @@ int acd_queue_on_time(struct acd *acd, struct acd_queue *queue) {
         if (rc)
             return rc;
     }
+    acd_tree_remove(&acd->timers, &queue->timer);
     acd_load_check(acd, queue);
     acd_queue_timer(acd, queue);
     return 0;

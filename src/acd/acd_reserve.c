@@ -119,6 +119,7 @@ int acd_loads(struct acd *acd) {
             if (acd_room(acd, ACD_STEP_ROOM))
                 return -ENOMEM;
             look_at_load(acd, acd->queue[bit]);
+            acd_tree_remove(&acd->timers, &acd->queue[bit]->timer);
             acd_queue_timer(acd, acd->queue[bit]);
             acd_bit_clear(acd->plan.load_queues, bit);
         }
