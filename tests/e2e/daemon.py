@@ -64,7 +64,7 @@ def free_port(address='127.0.0.1', low=20000, high=31999):
 
 # What each prompt of the tests sounds like: one tone each, so that a recording tells which was played.
 TONES = {'welcome': 350, 'main-menu': 500, 'invalid': 700, 'timeout': 750, 'goodbye': 850, 'music': 1000,
-         'greeting': 1200, 'closed': 1400, 'music2': 1600, 'sub-menu': 1800}
+         'greeting': 1200, 'closed': 1400, 'music2': 1600, 'sub-menu': 1800, 'ringback': 2000}
 
 
 def make_prompts(folder):
@@ -73,7 +73,7 @@ def make_prompts(folder):
     for name, seconds, rate, channels in (
             ('welcome', 0.6, 16000, 1), ('main-menu', 1.0, 44100, 1), ('invalid', 0.4, 8000, 1), ('timeout', 0.4, 8000, 1),
             ('goodbye', 0.4, 22050, 1), ('music', 2.0, 48000, 2), ('greeting', 0.5, 8000, 1), ('closed', 0.8, 11025, 1),
-            ('music2', 2.0, 8000, 1), ('sub-menu', 0.6, 8000, 1)):
+            ('music2', 2.0, 8000, 1), ('sub-menu', 0.6, 8000, 1), ('ringback', 1.0, 16000, 1)):
         audio.write_tone(os.path.join(folder, name + '.wav'), TONES[name], seconds, rate, channels)
 
 

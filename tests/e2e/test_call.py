@@ -5,7 +5,7 @@ import socket
 import time
 
 import pytest
-from center import REALM, TONES, agent, queue
+from center import REALM, TONES, agent, idle_phone, queue
 from phone import Phone
 
 
@@ -161,6 +161,25 @@ def test_a_direct_call_to_an_agent(make_center):
     c.until_agent(1001, 'ready', 'idle')
     c.until_stored()
     assert not c.sql('SELECT * FROM callfloor.visit')
+
+
+def test_who_is_sent_to_one_agent_hears_it_ring(make_center):
+    """From a queue, whose music ends; SIP cannot tell it any more, the call has been answered."""
+    c = make_center(queues=[queue('sales', exits=[{'digit': '5', 'target': 'agent:1001'}]), queue('support')],
+                    agents=[agent(1001, 'support')])
+    phone = idle_phone(c, tone=600)
+    call = c.caller(tone=440).call('3001').wait('up')
+    call.rtp.wait_tone(TONES['music'])
+    call.rtp.send_digits('5')
+    ring = phone.wait_call()
+    call.rtp.wait_tone(TONES['ringback'], seconds=1.5)  # longer than the prompt: it repeats
+    mark = call.rtp.now()
+    ring.answer()
+    call.rtp.wait_tone(600)
+    ring.rtp.wait_tone(440)
+    assert call.rtp.share(TONES['music'], mark) < 0.02
+    call.bye()
+    c.until_no_calls()
 
 
 def test_greeting_then_music(make_center):
