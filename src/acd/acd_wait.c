@@ -230,20 +230,28 @@ static struct stair next_in_line(struct stair (*stair)[ACD_WAIT_TERMS], uint32_t
     return result;
 }
 
-/* own: so many of the services are for the caller, too; those ahead have all of them. */
-static struct stair go_down(const struct line *line, struct stair (*stair)[ACD_WAIT_TERMS],
+/* The line down to the heap with the caller in it, which is left: each has all the services. */
+struct front {
+    struct stair sum;
+    double age, taken, part; /* of the caller's heap */
+};
+static struct front go_down(const struct line *line, struct stair (*stair)[ACD_WAIT_TERMS],
                             const struct acd_wait_place *place, const struct acd_wait_service *service,
-                            uint32_t services, uint32_t own) {
-    struct stair sum = {0, 0};
-    double taken = service->idle, younger = (double)place->head_ms - (double)place->waited_ms;
+                            uint32_t services) {
+    struct front front = {.taken = service->idle};
+    double younger = (double)place->head_ms - (double)place->waited_ms;
     for (uint32_t heap = line->heaps; heap--;) {
-        double left = line->steps - heap * line->size, part = fmin(line->size, left);
-        double age = (double)place->head_ms - younger * fmin(1, (left - part) / fmax(1, line->steps - 1));
-        struct stair one = next_in_line(stair, heap, age + sum.mean, service, heap ? services : own, &taken);
-        sum.mean += part * one.mean;
-        sum.variance += part * one.variance;
+        double left = line->steps - heap * line->size;
+        front.part = fmin(line->size, left);
+        front.age = (double)place->head_ms + front.sum.mean -
+                    younger * fmin(1, (left - front.part) / fmax(1, line->steps - 1));
+        if (!heap)
+            break;
+        struct stair one = next_in_line(stair, heap, front.age, service, services, &front.taken);
+        front.sum.mean += front.part * one.mean;
+        front.sum.variance += front.part * one.variance;
     }
-    return sum;
+    return front;
 }
 
 static struct stair with_ring(const struct acd_wait *wait, struct stair sum) {
@@ -254,15 +262,21 @@ static struct stair with_ring(const struct acd_wait *wait, struct stair sum) {
     return sum;
 }
 
-/* The quantile. Many may be served in the very moment when they come to want less: then it is not before
- * that, unless it would have been without it. */
+/* The quantile, with the first service, with the first two, ... Many may be served in the very moment when
+ * they come to want less: then it is not before that, unless it would have been without it. */
 static double p80_of(const struct acd_wait *wait, const struct line *line,
                      struct stair (*stair)[ACD_WAIT_TERMS], const struct acd_wait_place *place,
                      const struct acd_wait_service *service, uint32_t services, struct stair *sum) {
+    struct front front = go_down(line, stair, place, service, services);
     double p80 = 0, ring = wait->ring_sum / wait->rings;
     for (uint32_t own = 1; own <= services; own++) {
         double last = p80, at = (double)service[own - 1].from_ms - (double)place->waited_ms + ring;
-        *sum = with_ring(wait, go_down(line, stair, place, service, services, own));
+        double taken = front.taken;
+        struct stair one = {0, 0};
+        if (line->heaps)
+            one = next_in_line(stair, 0, front.age, service, own, &taken);
+        *sum = with_ring(wait, (struct stair){front.sum.mean + front.part * one.mean,
+                                              front.sum.variance + front.part * one.variance});
         p80 = quantile(sum->mean, sqrt(sum->variance));
         if (own > 1)
             p80 = fmax(p80, fmin(last, at));
