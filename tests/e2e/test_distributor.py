@@ -209,17 +209,20 @@ def test_ring_progressively_one_more_each_step(make_center):
 
 def test_all_phones_of_all_agents_ring(make_center):
     """1001 has two phones. When one of them takes the call, the other and those of the other agents hear of it; a phone that
-    does not answer at all keeps nobody waiting, and one who pauses while it rings has his pause afterwards."""
+    does not answer at all keeps nobody waiting; who pauses while it rings has his pause afterwards, who logs out at once."""
     c = make_center(queues=[queue('sales', strategy='ring_all', ring_ms=30000, missed_limit=1), queue('support')],
-                    agents=team(1001, 1002, 1003))
+                    agents=team(1001, 1002, 1003, 1004))
     desk, mobile, other = idle_phone(c), c.agent(1001, answer_after=None), idle_phone(c, 1002)
-    deaf = idle_phone(c, 1003)
+    deaf, leaver = idle_phone(c, 1003), idle_phone(c, 1004)
     deaf.deaf = True
     call = c.caller('111', tone=440).call('3001').wait('up')
-    rings = [p.wait_call() for p in (desk, mobile, other)]
+    rings = [p.wait_call() for p in (desk, mobile, other, leaver)]
     c.until_agent(1002, 'ready', 'ringing')
     c.daemon.command('agent pause 1002 lunch')
-    assert rings[2].state == 'ringing'
+    c.daemon.command('agent logout 1004')
+    rings[3].wait('ended')
+    assert (rings[3].status, rings[3].cancel_reason) == (487, '')
+    assert [r.state for r in rings[:3]] == ['ringing'] * 3
     rings[1].answer(tone=600)
     lost_elsewhere(rings[0])
     lost_elsewhere(rings[2])
@@ -227,9 +230,9 @@ def test_all_phones_of_all_agents_ring(make_center):
     c.until_agent(1002, 'not_ready', 'idle')
     call.bye()
     c.until_agent(1001, 'ready', 'idle')
-    assert [a['missed'] for a in c.show('agents')] == [0, 0, 0]
+    assert [a['missed'] for a in c.show('agents')] == [0, 0, 0, 0]
     offers = dict(c.offers())
-    assert (offers['1001'], offers['1002']) == ('answered', 'lost_race')
+    assert (offers['1001'], offers['1002'], offers['1004']) == ('answered', 'lost_race', 'cancelled')
     assert offers['1003'] in ('lost_race', 'unreachable')
 
 
@@ -367,7 +370,7 @@ def test_a_skill_is_relaxed_and_the_place_kept(make_center):
     assert rows['111'][2:] == ('answered', 1)
     enter, = c.sql("SELECT v.enter_at, o.reserve_at FROM callfloor.visit v JOIN callfloor.offer o ON o.visit_id = v.id "
                    "JOIN callfloor.contact c ON c.id = v.contact_id WHERE c.caller = '111'")
-    assert seconds(enter['enter_at'], enter['reserve_at']) >= 1.5
+    assert seconds(enter['enter_at'], enter['reserve_at']) > 1.49
 
 
 def test_only_a_lesser_skilled_agent_is_idle(make_center):
@@ -388,7 +391,7 @@ def test_only_a_lesser_skilled_agent_is_idle(make_center):
     assert c.visits() == [('111', 'sales', 'answered', 2)]
     visit, = c.records('visit')
     waits = [seconds(visit['enter_at'], o['reserve_at']) for o in c.records('offer')]
-    assert 1.0 <= waits[0] < 2.0 <= waits[1] <= 3.0, waits
+    assert 0.99 <= waits[0] < 1.99 <= waits[1] <= 3.0, waits
 
 
 def test_a_step_nobody_can_take_is_passed_over(make_center):
@@ -425,7 +428,7 @@ def test_steps_bring_in_other_tiers(make_center):
     assert c.offers() == [('1001', 'rejected'), ('1002', 'rejected'), ('1003', 'answered')]
     visit, = c.records('visit')
     waits = [seconds(visit['enter_at'], o['reserve_at']) for o in c.records('offer')]
-    assert 0.8 <= waits[1] < 1.6 <= waits[2] <= 2.6, waits
+    assert 0.79 <= waits[1] < 1.59 <= waits[2] <= 2.6, waits
 
 
 # ---- reserve: who helps under load
@@ -453,6 +456,9 @@ def test_overflow_to_the_reserve_and_back(make_center):
         assert ring.caller == '10%d' % n
         ring.answer()
         c.until_agent(1002, 'ready', 'talking')
+        if n == 2:
+            time.sleep(0.5)  # longer than hold_ms
+        assert c.queue_row('sales')['tier'] == 2
         ring.bye()
     ring = two.wait_call(3)  # two wait: fewer than brought him in, more than let him go
     assert ring.caller == '103'

@@ -18,7 +18,9 @@ def test_a_caller_who_hung_up_finds_the_place_again(make_center):
     second.bye()
     c.until(lambda: c.position('103') == 2, what='103 having moved up')
     c.enqueue('104')
-    other = c.enqueue('102', '3002')  # the place was in the other queue
+    c.enqueue('105', '3002')
+    other = c.enqueue('102', '3002')
+    assert c.position('102') == 2  # the place was in the other queue, and stays there
     other.bye()
     c.until(lambda: not c.call_row('102'), what='the end of that call')
     again = c.enqueue('102')
@@ -29,12 +31,12 @@ def test_a_caller_who_hung_up_finds_the_place_again(make_center):
     assert [c.position(n) for n in ('101', '102', '103', '104')] == [1, 2, 3, 4]
     c.daemon.command('agent unpause 1001')
     order = []
-    for n in range(1, 5):
+    for n in range(1, 6):
         ring = phone.wait_call(n).answer()
         order.append(ring.caller)
         c.until_agent(1001, 'ready', 'talking')
         ring.bye()
-    assert order == ['101', '102', '103', '104']
+    assert order == ['101', '102', '103', '104', '105']
     c.until_stored()
     visits = c.sql("SELECT v.* FROM callfloor.visit v JOIN callfloor.contact c ON c.id = v.contact_id "
                    "WHERE c.caller = '102' AND v.queue = 'sales' ORDER BY v.id")
