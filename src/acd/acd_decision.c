@@ -88,7 +88,8 @@ int acd_decisions_resize(struct acd_decisions *ring, uint32_t size) {
     if (make(&other, rounded))
         return -ENOMEM;
     uint32_t kept = rounded < ring->size ? rounded : ring->size;
-    for (uint64_t number = ring->last > kept ? ring->last - kept + 1 : 1; number <= ring->last; number++) {
+    uint64_t number = ring->last > kept ? ring->last - kept + 1 : 1;
+    for (; other.item && number <= ring->last; number++) {
         const struct acd_decision *entry = acd_decisions_get(ring, number);
         if (!entry)
             continue; /* made while the ring was smaller */

@@ -7,7 +7,7 @@
 #include <string.h>
 
 enum {
-    PAIRS_MAX = 200000,      /* of calls and agents looked at for one answer: some ms */
+    PAIRS_MAX = 50000,       /* of calls and agents looked at for one answer: 1-2 ms */
     RECORD_ID_MIN = 1 << 30, /* below it a number is a short one: ids begin with the node */
     TEXT_LEN = 512
 };
