@@ -123,7 +123,7 @@ def test_collection_of_broken_files(path):
         assert first.split('expect:', 1)[1].strip() in r.stdout, r.stdout
 
 
-@pytest.mark.parametrize('path', ['conf/callfloord.conf', 'conf/examples/bench.conf'])
+@pytest.mark.parametrize('path', ['conf/callfloord.conf', 'conf/examples/bench.conf', 'conf/examples/helpdesk.conf'])
 def test_shipped_files_are_good(path):
     if not os.path.exists(os.path.join(ROOT, path)):
         pytest.skip('not there')
