@@ -275,6 +275,38 @@ def test_many_races(make_center):
     assert (now['calls'], now['legs'], now['media_legs'], now['media_ports_in_use']) == (0, 0, 0, 0)
 
 
+def test_a_reload_while_all_ring(make_center):
+    """An agent taken out of the file stops ringing, the others go on; a queue taken out lets its caller go."""
+    c = make_center(queues=[queue('sales', strategy='ring_all', ring_ms=30000), queue('support')],
+                    agents=team(1001, 1002, 1003))
+    phones = phones_of(c, 1001, 1002, 1003)
+    call = c.caller('111', tone=0).call('3001').wait('up')
+    rings = [p.wait_call() for p in phones]
+    c.until_agent(1003, 'ready', 'ringing')
+    c.daemon.write(dict(c.conf, agents=team(1001, 1003)))
+    c.daemon.command('reload')
+    rings[1].wait('ended')
+    assert (rings[1].status, rings[1].cancel_reason) == (487, '')
+    assert (rings[0].state, rings[2].state) == ('ringing', 'ringing')
+    rings[2].answer()
+    lost_elsewhere(rings[0])
+    call.bye()
+    c.until_agent(1003, 'ready', 'idle')
+    second = c.caller('222', tone=0).call('3001').wait('up')
+    rings = [p.wait_call(2) for p in (phones[0], phones[2])]
+    c.until_agent(1003, 'ready', 'ringing')
+    c.daemon.write(dict(c.conf, agents=team(1001, 1003, queues=('support',)), queues=[queue('support')], numbers=[], menus=[]))
+    c.daemon.command('reload')
+    for leg in rings + [second]:
+        leg.wait('ended')
+    assert [r.cancel_reason for r in rings] == ['', '']
+    c.until_agent(1001, 'ready', 'idle')
+    c.until_agent(1003, 'ready', 'idle')
+    assert c.offers() == [('1001', 'lost_race'), ('1002', 'cancelled'), ('1003', 'answered'),
+                          ('1001', 'cancelled'), ('1003', 'cancelled')]
+    assert [v[2] for v in c.visits()] == ['answered', 'withdrawn']
+
+
 def test_a_crash_while_all_ring_leaves_whole_records(make_center):
     c = make_center(queues=[queue('sales', strategy='ring_all'), queue('support')], agents=team(1001, 1002))
     phones = phones_of(c, 1001, 1002)
