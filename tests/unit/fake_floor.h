@@ -316,8 +316,17 @@ const char *acd_presence_name(enum acd_presence p) {
     return (const char *[]){"logged_out", "ready", "not_ready"}[p];
 }
 const char *acd_activity_name(enum acd_activity a) {
-    return (const char *[]){"idle", "reserved", "ringing",    "talking",
-                            "hold", "wrapup",   "busy_other", "unreachable"}[a];
+    static const char *const names[ACD_ACTIVITIES] = {[ACD_IDLE] = "idle",
+                                                      [ACD_RESERVED] = "reserved",
+                                                      [ACD_RINGING] = "ringing",
+                                                      [ACD_TALKING] = "talking",
+                                                      [ACD_HOLD] = "hold",
+                                                      [ACD_CONSULT] = "consult",
+                                                      [ACD_CONFERENCE] = "conference",
+                                                      [ACD_WRAPUP] = "wrapup",
+                                                      [ACD_BUSY_OTHER] = "busy_other",
+                                                      [ACD_UNREACHABLE] = "unreachable"};
+    return names[a];
 }
 const char *acd_why_not_name(enum acd_why_not why) {
     return (const char *[]){"able",       "rings",  "other_queue", "tier", "skill",  "excluded", "preferred",
