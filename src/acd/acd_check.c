@@ -553,8 +553,9 @@ static const char *check_queue(const struct check *c, uint32_t q) {
     const struct acd_queue_view *mine = &c->figures[q - 1];
     struct acd_queue_view view;
     const char *text;
-    if (c->acd->conf->queue[q - 1].removed || acd_queue_view(c->acd, q, &view))
+    if (c->acd->conf->queue[q - 1].removed)
         return NULL;
+    acd_queue_figures(c->acd, c->acd->queue[q - 1], &view);
     if (view.agents != mine->agents || view.logged_in != mine->logged_in || view.idle != mine->idle ||
         view.talking != mine->talking || view.wrapup != mine->wrapup)
         return broken("I8 queue %" PRIu32 ": agents, in, idle, talking, wrap-up are %" PRIu32 " %" PRIu32

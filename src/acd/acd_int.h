@@ -390,6 +390,9 @@ struct acd_wait_guess acd_expected_alone(struct acd *acd, struct acd_queue *queu
 uint32_t acd_staff(const struct acd *acd, const struct acd_queue *queue); /* ready, and can be reached */
 int acd_tell(struct acd *acd, const struct acd_event *event);
 
+/* acd_view.c: all of the view but the expected wait, which takes longer than the rest */
+void acd_queue_figures(const struct acd *acd, const struct acd_queue *queue, struct acd_queue_view *out);
+
 /* acd_skill.c */
 /* 0 or -ENOMEM. */
 int acd_plan_make(struct acd_plan *plan, const struct acd *acd, const struct conf *conf, uint32_t queues);

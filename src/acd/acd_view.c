@@ -64,10 +64,7 @@ static uint64_t expected_now(const struct acd *acd, const struct acd_queue *queu
     return wait_ms;
 }
 
-int acd_queue_view(const struct acd *acd, uint32_t number, struct acd_queue_view *out) {
-    const struct acd_queue *queue = acd_queue(acd, number);
-    if (!queue || queue->removed)
-        return -EINVAL;
+void acd_queue_figures(const struct acd *acd, const struct acd_queue *queue, struct acd_queue_view *out) {
     *out = (struct acd_queue_view){.waiting = acd_tree_size(&queue->place),
                                    .oldest_ms = NEVER,
                                    .tier = queue->open_tier,
@@ -84,6 +81,13 @@ int acd_queue_view(const struct acd *acd, uint32_t number, struct acd_queue_view
     for (uint32_t w = 0; w < acd->plan.group_words; w++)
         for (uint64_t bits = queue->staff_groups[w]; bits; bits &= bits - 1)
             add_group(out, &acd->plan.group[w * 64 + (uint32_t)__builtin_ctzll(bits)]);
+}
+
+int acd_queue_view(const struct acd *acd, uint32_t number, struct acd_queue_view *out) {
+    const struct acd_queue *queue = acd_queue(acd, number);
+    if (!queue || queue->removed)
+        return -EINVAL;
+    acd_queue_figures(acd, queue, out);
     out->wait_ms = expected_now(acd, queue);
     return 0;
 }
