@@ -91,6 +91,16 @@ static void pauses(struct world *w, uint64_t agent, uint64_t b) {
     world_at(w, per_hour(&a->stream, h->pause_per_hour), pauses, agent, 0);
 }
 
+/* Paused by the distributor for calls missed: the agent notices. */
+void agent_state_begins(struct world *w, const struct record_agent_state *row) {
+    uint32_t agent = conf_find_agent(w->conf, row->agent);
+    bool missed = !strcmp(row->reason, acd_reason_name(w->conf, ACD_REASON_MISSED)) ||
+                  !strcmp(row->reason, acd_reason_name(w->conf, ACD_REASON_REJECTED));
+    if (agent && missed && !strcmp(row->activity, acd_activity_name(ACD_IDLE)))
+        world_at(w, draw_from(&w->agent[agent].stream, &agent_habits_of(w, agent)->notice), comes_back, agent,
+                 0);
+}
+
 /* ---- recorded presence ---- */
 
 static void duty_ends(struct world *w, uint64_t agent, uint64_t number) {
@@ -115,7 +125,8 @@ static void duty_begins(struct world *w, uint64_t agent, uint64_t number) {
         pause_for(w, agent, d->reason);
     if (d->kind == DUTY_UNREACHABLE)
         agent_reachable(w, (uint32_t)agent, false);
-    world_at(w, d->to_us - d->from_us, duty_ends, agent, number);
+    if (d->to_us < w->plan->day_us) /* who is there at the end stays for those who still wait */
+        world_at(w, d->to_us - d->from_us, duty_ends, agent, number);
 }
 
 static void follow_record(struct world *w, uint32_t agent) {
@@ -235,8 +246,9 @@ void agent_wrapping(struct world *w, const struct record_handle *row, struct wor
     w->agent[agent].handle_id = row->id;
     uint64_t known_us =
         call->caller && call->attempt == 1 ? w->plan->caller[call->caller - 1].wrap_us : NEVER;
-    bool by_timer = known_us == NEVER && !draw_chance(&stream, habits->done);
-    uint64_t work_us = known_us != NEVER ? known_us : draw_from(&stream, &habits->wrapup);
+    bool known = known_us < WRAP_BY_TIMER;
+    bool by_timer = known_us == WRAP_BY_TIMER || (!known && !draw_chance(&stream, habits->done));
+    uint64_t work_us = known ? known_us : draw_from(&stream, &habits->wrapup);
     world_at(w, work_us, work_done, agent, row->id << 1 | by_timer);
     if (draw_chance(&stream, habits->more))
         world_at(w, draw_exponential(&stream, 5000000), wants_more, agent, row->id);
@@ -251,7 +263,11 @@ static void begins(struct world *w, uint32_t agent) {
     a->there = true;
     world_at(w, draw_exponential(&a->stream, 5000000), phone_registers, agent, 0);
     uint64_t login_us = draw_exponential(&a->stream, 60000000);
-    if (w->plan->duty_count)
+    if (s->without && scenario_names(s->without, id_of(w, agent)))
+        return;
+    if (s->with && scenario_names(s->with, id_of(w, agent)))
+        world_at(w, 0, logs_in, agent, 0);
+    else if (w->plan->duty_count)
         follow_record(w, agent);
     else if (s->shift_count)
         follow_shifts(w, agent);

@@ -53,6 +53,21 @@ static void presses(struct world *w, uint64_t id, uint64_t digit) {
         w->media.digit(w->media.ctx, (uint32_t)id, (char)digit, 100);
 }
 
+static void leaves_by_key(struct world *w, uint64_t id, uint64_t b) {
+    struct fake_leg *leg = live(w, id);
+    const struct world_call *call = leg ? truth_call(w, leg->call) : NULL;
+    const struct conf_queue *queue =
+        call && call->visit_count ? conf_queue(w->conf, call->visit[call->visit_count - 1].queue) : NULL;
+    if (!leg || leg->joined || leg->joined_before)
+        return;
+    for (uint32_t i = 0; queue && i < CONF_DIGITS; i++)
+        if (queue->exit[i].kind != CONF_TARGET_NONE) {
+            presses(w, id, (uint64_t) "0123456789*#"[i]);
+            return;
+        }
+    gives_up(w, id, 0);
+}
+
 void caller_entered(struct world *w, struct world_call *call, uint32_t queue) {
     const struct caller *c = planned(w, call);
     const struct queue_habits *habits = habits_of(w, call);
@@ -62,6 +77,8 @@ void caller_entered(struct world *w, struct world_call *call, uint32_t queue) {
         uint64_t known_us = call->attempt == 1 ? c->patience_us : NEVER;
         uint64_t for_us = known_us != NEVER ? known_us : draw_from(&patience, &habits->patience);
         world_at(w, for_us, gives_up, call->leg, 0);
+        if (call->attempt == 1 && c->exit_us != NEVER)
+            world_at(w, c->exit_us, leaves_by_key, call->leg, 0);
     }
     if (habits->exit_digit && draw_chance(&leave, habits->exit_share))
         world_at(w, draw_from(&leave, &habits->exit_after), presses, call->leg, (uint64_t)habits->exit_digit);

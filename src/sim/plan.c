@@ -71,6 +71,7 @@ static int comes(struct drawing *d, uint64_t at_us) {
     struct caller caller = {.at_us = at_us,
                             .stream = draw_key(d->seed, STREAM_CALLER, (uint64_t)d->way << 40 | d->calls++),
                             .way = d->way,
+                            .exit_us = NEVER,
                             .patience_us = NEVER,
                             .talk_us = NEVER,
                             .wrap_us = NEVER,

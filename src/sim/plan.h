@@ -15,12 +15,16 @@ struct way {
     char digits[SCENARIO_DIGITS]; /* "" = those that lead to the queue */
 };
 
+/* wrap_us: to the end of the timer, however long that is */
+#define WRAP_BY_TIMER (NEVER - 1)
+
 struct caller {
     uint64_t at_us; /* calls, or (when enters) is to enter the queue; since the beginning */
     uint64_t stream;
     uint32_t person;
-    uint32_t way;                                    /* 1-based; 0 = any number, any digits */
-    bool enters;                                     /* at_us is when the queue is entered */
+    uint32_t way;     /* 1-based; 0 = any number, any digits */
+    bool enters;      /* at_us is when the queue is entered */
+    uint64_t exit_us; /* presses a key that leads out of the queue, if there is one; NEVER = by the habits */
     uint64_t patience_us, talk_us, wrap_us, ring_us; /* NEVER = drawn by the habits of the queue, the agent */
 };
 
@@ -44,6 +48,7 @@ struct plan {
     uint64_t wall_us; /* of the beginning, 1970 UTC */
     uint64_t day_us, close_us;
     uint64_t begin_us; /* local time of the day at the beginning */
+    int64_t utc_offset_us;
 };
 
 /* 0, -ENOMEM. conf and scenario stay borrowed. */

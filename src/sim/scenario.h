@@ -46,6 +46,7 @@ struct agent_habits {
     double pause_per_hour;          /* unplanned */
     struct draw pause;
     double own_call_per_hour; /* dials a star code or another agent */
+    struct draw notice;       /* until the agent notices having been paused for calls missed */
 };
 
 struct shift_break {
@@ -117,6 +118,8 @@ struct scenario {
     struct agent_habits every_agent;
     struct faults faults;
     bool check; /* floor_check() after every event */
+    const char *with,
+        *without; /* agents who work all day, or do not come, whatever the shifts say; or NULL */
     /* owned by a scenario that was read from a file; NULL in those of the program */
     char *path;
     struct arrivals *arrivals;

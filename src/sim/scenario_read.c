@@ -219,6 +219,7 @@ static const struct option agent_options[] = {
     {"pause_per_hour", NUMBER, AGENT(pause_per_hour)},
     {"pause_s", DRAW, AGENT(pause)},
     {"own_call_per_hour", NUMBER, AGENT(own_call_per_hour)},
+    {"notice_s", DRAW, AGENT(notice)},
 };
 #define FAULT(field) offsetof(struct faults, field)
 static const struct option fault_options[] = {

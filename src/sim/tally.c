@@ -119,82 +119,110 @@ static void count_visit(struct tally_queue *q, const struct conf_queue *c, enum 
     }
 }
 
+static void count_arrival(struct tally_interval *in, enum acd_visit_result result, uint64_t wait_us,
+                          bool in_time) {
+    in->arrived++;
+    in->ended++;
+    in->abandoned += result == ACD_VISIT_ABANDONED;
+    if (wait_us > in->longest_us)
+        in->longest_us = wait_us;
+    if (result == ACD_VISIT_ANSWERED) {
+        in->answered++;
+        in->answered_wait_us += wait_us;
+        in->in_time += in_time;
+    }
+}
+
 static void visit(struct tally *t, const struct conf *conf, const struct record_visit *row, uint64_t now_us) {
+    static const struct conf_queue unknown = {.service_level_ms = 20000, .short_abandon_ms = 5000};
     uint32_t queue = conf_find_queue(conf, row->queue);
-    const struct conf_queue *c = conf_queue(conf, queue);
+    const struct conf_queue *c = queue ? &conf->queue[queue - 1] : &unknown;
     uint64_t wait_us = row->leave_us - row->enter_us;
     enum acd_visit_result result = result_of(row->result);
-    struct conf_queue unknown = {.service_level_ms = 20000, .short_abandon_ms = 5000};
-    uint32_t both[2] = {0, queue};
-    for (int i = 0; i < (queue ? 2 : 1); i++) {
-        count_visit(&t->queue[both[i]], c ? c : &unknown, result, wait_us, row->told_ms);
-        struct tally_interval *in = interval(t, both[i], now_us - wait_us);
-        if (!in)
-            continue;
-        in->arrived++;
-        in->ended++;
-        in->abandoned += result == ACD_VISIT_ABANDONED;
-        if (wait_us > in->longest_us)
-            in->longest_us = wait_us;
-        if (result == ACD_VISIT_ANSWERED) {
-            in->answered++;
-            in->answered_wait_us += wait_us;
-            in->in_time += wait_us / 1000 <= (c ? c : &unknown)->service_level_ms;
-        }
+    uint32_t at = 0;
+    for (int all = 1; all >= 0; all--, at = queue) { /* of all queues, then of its own */
+        struct tally_interval *in = interval(t, at, now_us - wait_us);
+        if (!all && !queue)
+            break;
+        count_visit(&t->queue[at], c, result, wait_us, row->told_ms);
+        if (in)
+            count_arrival(in, result, wait_us, wait_us / 1000 <= c->service_level_ms);
     }
 }
 
 /* ---- offers, handles, states ---- */
 
+static void add_offer(struct stats_agent *a, const char *result) {
+    a->offers++;
+    a->answered += !strcmp(result, acd_offer_result_name(ACD_OFFER_ANSWERED));
+    a->missed += !strcmp(result, acd_offer_result_name(ACD_OFFER_NO_ANSWER));
+    a->rejected += !strcmp(result, acd_offer_result_name(ACD_OFFER_REJECTED));
+}
+
 static void offer(struct tally *t, const struct conf *conf, const struct record_offer *row) {
-    uint32_t both[2] = {0, conf_find_agent(conf, row->agent)};
-    for (int i = 0; i < (both[1] ? 2 : 1); i++) {
-        struct stats_agent *a = &t->agent[both[i]];
-        a->offers++;
-        a->answered += !strcmp(row->result, acd_offer_result_name(ACD_OFFER_ANSWERED));
-        a->missed += !strcmp(row->result, acd_offer_result_name(ACD_OFFER_NO_ANSWER));
-        a->rejected += !strcmp(row->result, acd_offer_result_name(ACD_OFFER_REJECTED));
-    }
+    uint32_t agent = conf_find_agent(conf, row->agent);
+    add_offer(&t->agent[0], row->result);
+    if (agent)
+        add_offer(&t->agent[agent], row->result);
+}
+
+static void add_handle(struct stats_queue *q, const struct record_handle *row) {
+    q->handles++;
+    q->talk_ms += row->talk_ms;
+    q->hold_ms += row->hold_ms;
+    q->wrap_ms += row->wrap_ms;
 }
 
 static void handle(struct tally *t, const struct conf *conf, const struct record_handle *row) {
-    uint32_t queues[2] = {0, conf_find_queue(conf, row->queue)};
-    uint32_t agents[2] = {0, conf_find_agent(conf, row->agent)};
+    uint32_t queue = conf_find_queue(conf, row->queue), agent = conf_find_agent(conf, row->agent);
     if (!*row->queue)
         return; /* a direct call */
-    for (int i = 0; i < (queues[1] ? 2 : 1); i++) {
-        struct stats_queue *q = &t->queue[queues[i]].day;
-        q->handles++;
-        q->talk_ms += row->talk_ms;
-        q->hold_ms += row->hold_ms;
-        q->wrap_ms += row->wrap_ms;
-    }
-    for (int i = 0; i < (agents[1] ? 2 : 1); i++)
-        t->agent[agents[i]].handles++;
+    add_handle(&t->queue[0].day, row);
+    if (queue)
+        add_handle(&t->queue[queue].day, row);
+    t->agent[0].handles++;
+    if (agent)
+        t->agent[agent].handles++;
 }
 
 enum part { IDLE, BUSY, PAUSED, OTHER };
 
-static enum part add_time(struct stats_agent *a, const char *presence, const char *activity, uint64_t ms) {
-    bool paused = !strcmp(presence, acd_presence_name(ACD_NOT_READY));
-    const struct {
-        const char *activity;
-        uint64_t *ready, *pause;
-        enum part part;
-    } parts[] = {
-        {"idle", &a->idle_ms, &a->pause_ms, IDLE}, {"unreachable", &a->unreachable_ms, &a->pause_ms, OTHER},
-        {"reserved", &a->ring_ms, NULL, BUSY},     {"ringing", &a->ring_ms, NULL, BUSY},
-        {"talking", &a->talk_ms, NULL, BUSY},      {"hold", &a->hold_ms, NULL, BUSY},
-        {"wrapup", &a->wrap_ms, NULL, BUSY},       {"busy_other", &a->other_ms, NULL, OTHER},
-    };
+static enum acd_activity activity_of(const char *text) {
+    enum acd_activity activity = 0;
+    while (activity < ACD_ACTIVITIES && strcmp(acd_activity_name(activity), text) != 0)
+        activity++;
+    return activity;
+}
+
+static enum part add_time(struct stats_agent *a, bool paused, enum acd_activity activity, uint64_t ms) {
     a->logged_in_ms += ms;
-    for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-        if (!strcmp(parts[i].activity, activity)) {
-            bool pause = paused && parts[i].pause;
-            uint64_t *time = pause ? parts[i].pause : parts[i].ready;
-            *time += ms;
-            return pause ? PAUSED : parts[i].part;
-        }
+    switch (activity) {
+    case ACD_IDLE:
+        *(paused ? &a->pause_ms : &a->idle_ms) += ms;
+        return paused ? PAUSED : IDLE;
+    case ACD_UNREACHABLE:
+        *(paused ? &a->pause_ms : &a->unreachable_ms) += ms;
+        return paused ? PAUSED : OTHER;
+    case ACD_RESERVED:
+    case ACD_RINGING:
+        a->ring_ms += ms;
+        return BUSY;
+    case ACD_TALKING:
+    case ACD_CONSULT:
+    case ACD_CONFERENCE:
+        a->talk_ms += ms;
+        return BUSY;
+    case ACD_HOLD:
+        a->hold_ms += ms;
+        return BUSY;
+    case ACD_WRAPUP:
+        a->wrap_ms += ms;
+        return BUSY;
+    case ACD_BUSY_OTHER:
+    case ACD_ACTIVITIES:
+        break;
+    }
+    a->other_ms += ms;
     return OTHER;
 }
 
@@ -204,9 +232,11 @@ static void state(struct tally *t, const struct conf *conf, const struct record_
     uint64_t length_us = row->end_us - row->start_us, from_us = now_us - length_us;
     if (!strcmp(row->presence, acd_presence_name(ACD_LOGGED_OUT)))
         return;
-    enum part part = add_time(&t->agent[0], row->presence, row->activity, length_us / 1000);
+    bool paused = !strcmp(row->presence, acd_presence_name(ACD_NOT_READY));
+    enum acd_activity activity = activity_of(row->activity);
+    enum part part = add_time(&t->agent[0], paused, activity, length_us / 1000);
     if (agent)
-        add_time(&t->agent[agent], row->presence, row->activity, length_us / 1000);
+        add_time(&t->agent[agent], paused, activity, length_us / 1000);
     while (from_us < now_us) {
         struct tally_interval *in = interval(t, 0, from_us);
         uint64_t end_us = from_us >= t->start_us

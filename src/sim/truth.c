@@ -138,6 +138,8 @@ void truth_row(struct world *w, const struct record *r, struct fake_row *row,
     } else if (contact) {
         row->call = contact->call;
     }
+    if (r->kind == RECORD_AGENT_STATE && !r->agent_state.end_us)
+        agent_state_begins(w, &r->agent_state);
     struct world_call *call = truth_call(w, row->call);
     if (!call)
         return;

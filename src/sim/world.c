@@ -128,7 +128,7 @@ const struct tally *world_tally(const struct world *w) {
     return w->tally;
 }
 
-void world_watch_rows(struct world *w, void (*fn)(void *arg, const struct record *row), void *arg) {
+void world_watch_rows(struct world *w, world_row_fn *fn, void *arg) {
     w->row_fn = fn;
     w->row_arg = arg;
 }

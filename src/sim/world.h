@@ -40,8 +40,9 @@ void world_run(struct world *w, struct world_result *result);
 struct floor *world_floor(struct world *w);
 const struct conf *world_conf(const struct world *w); /* the last one, after reloads */
 const struct tally *world_tally(const struct world *w);
-/* Every row that the floor writes, as it is written. Before world_run(). */
-void world_watch_rows(struct world *w, void (*fn)(void *arg, const struct record *row), void *arg);
+/* Every row that the floor writes, as it is written; first: its first image. Before world_run(). */
+typedef void world_row_fn(void *arg, const struct record *row, bool first);
+void world_watch_rows(struct world *w, world_row_fn *fn, void *arg);
 
 /* ---- the truth: what happened to each caller, as seen from outside ----
  * Noted by the fakes, not by the floor: a phone rang when its INVITE came. What only the floor can know
@@ -167,7 +168,7 @@ struct world {
     struct conf **reloaded; /* configurations made on the way */
     uint32_t reloaded_count;
     struct tally *tally;
-    void (*row_fn)(void *arg, const struct record *row);
+    world_row_fn *row_fn;
     void *row_arg;
     const char *broken;
     char broken_text[240];
@@ -211,6 +212,7 @@ void agent_start(struct world *w, uint32_t first);
 void agent_back_to_work(struct world *w, uint32_t agent, uint64_t in_us);
 void agent_go_home(struct world *w);
 void agent_wrapping(struct world *w, const struct record_handle *row, struct world_call *call);
+void agent_state_begins(struct world *w, const struct record_agent_state *row);
 void agent_reachable(struct world *w, uint32_t agent, bool yes);
 const struct agent_habits *agent_habits_of(const struct world *w, uint32_t agent);
 
