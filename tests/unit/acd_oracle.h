@@ -75,6 +75,7 @@ struct audit {
     uint64_t now, serial, hash, offers_seen, offers_judged;
     const struct acd_event *event; /* of the step in progress */
     uint64_t edge_ms; /* now: waits that end in this millisecond are taken as still on; see audit_offer() */
+    bool blind;       /* do not look at the distributor, only at its effects */
     bool late;        /* time went past several deadlines at once: their order cannot be told from outside */
     char text[400];
 };
@@ -222,7 +223,8 @@ static inline uint32_t oracle_phones(const struct audit *w, const struct audit_c
 /* Wants a phone (more). Whose longest wait is over gets no further agent. */
 static inline bool oracle_wants(const struct audit *w, const struct audit_call *call) {
     const struct conf_queue *q = &w->queue[call->queue].set;
-    bool over = q->max_wait_ms && call->enter_ms + q->max_wait_ms <= w->now && w->edge_ms != w->now;
+    uint64_t end_ms = q->max_wait_ms ? call->enter_ms + q->max_wait_ms : NEVER;
+    bool over = end_ms <= w->now && w->edge_ms != end_ms;
     return call->open && !over && call->rings < oracle_phones(w, call);
 }
 

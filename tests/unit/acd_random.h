@@ -11,6 +11,8 @@
 #include "acd_balance.h"
 
 #include <setjmp.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -21,6 +23,7 @@ enum { MOST_QUEUES = 5, MOST_SKILLS = 4 };
 struct kind {
     uint32_t agents, many_agents, many_percent, queues, waiting;
     uint32_t reloads, nonsense, jumps, duplicates, no_memory;
+    bool blind;                  /* never looks at views and invariants */
     enum conf_strategy strategy; /* ANY_STRATEGY: any */
 };
 
@@ -115,7 +118,7 @@ static inline void shape_rules(struct run *run, struct conf_queue *queue) {
     queue->busy_delay_ms = perhaps(run, 60, 10000);
     queue->reject_delay_ms = perhaps(run, 60, 10000);
     queue->no_answer_delay_ms = perhaps(run, 60, 10000);
-    queue->closed = chance(run, 5);
+    queue->closed = chance(run, 3);
     queue->need_agents = chance(run, 25);
     queue->need_unpaused = chance(run, 15);
     queue->max_expected_wait_ms = perhaps(run, 10, 300000);
@@ -314,9 +317,12 @@ static inline void some_call(struct run *run, struct acd_event *event) {
 
 static inline void some_rare_event(struct run *run, struct acd_event *event) {
     static const enum acd_event_type types[] = {
-        ACD_EV_RESTORE, ACD_EV_QUEUE_CLOSE, ACD_EV_QUEUE_OPEN, ACD_EV_QUEUE_OPEN, ACD_EV_LOST_PLACE,
-        ACD_EV_SKILL,   ACD_EV_SKILL,       ACD_EV_TELL,       ACD_EV_TELL,       ACD_EV_TELL};
+        ACD_EV_RESTORE,    ACD_EV_QUEUE_CLOSE, ACD_EV_QUEUE_OPEN, ACD_EV_QUEUE_OPEN, ACD_EV_QUEUE_OPEN,
+        ACD_EV_QUEUE_OPEN, ACD_EV_LOST_PLACE,  ACD_EV_SKILL,      ACD_EV_SKILL,      ACD_EV_TELL,
+        ACD_EV_TELL,       ACD_EV_TELL,        ACD_EV_TELL};
     event->type = types[draw(run, ARRAY_LEN(types))];
+    if (event->type == ACD_EV_QUEUE_CLOSE && chance(run, 50))
+        event->type = ACD_EV_TELL;
     event->queue = chance(run, 95) ? 1 + draw(run, run->conf->queue_count) : draw(run, MOST_QUEUES + 3);
     event->presence = (enum acd_presence)draw(run, ACD_PRESENCES + 1);
     event->reason = draw(run, 3);
@@ -327,9 +333,17 @@ static inline void some_rare_event(struct run *run, struct acd_event *event) {
     event->call = run->audit->waiting ? run->audit->line[draw(run, run->audit->waiting)] : draw(run, 9);
 }
 
+static inline bool anybody(struct run *run, bool (*trait)(const struct run *run, uint32_t agent)) {
+    return trait(run, agent_who(run, trait)) || chance(run, run->kind->nonsense);
+}
+
 static inline struct acd_event some_event(struct run *run) {
     struct acd_event event = {.now_ms = run->now, .agent = 1 + draw(run, run->conf->agent_count)};
     uint32_t kind = draw(run, 100);
+    if (kind >= 25 && kind < 48 && !anybody(run, is_offered))
+        kind = chance(run, 50) ? 0 : 70; /* a call, or something an agent does */
+    if (kind >= 48 && kind < 62 && !anybody(run, is_talking))
+        kind = chance(run, 50) ? 0 : 70;
     if (draw(run, 1000) < 2 * run->kind->nonsense)
         event.agent = draw(run, AUDIT_AGENTS + 2);
     if (kind < 25)
@@ -363,10 +377,14 @@ static inline void pass_time(struct run *run, struct acd_event *event) {
 
 /* ---- one event through, everything looked at ---- */
 
+static bool random_child; /* of play_many(): the parent fails */
+
 static inline void complain(const struct run *run, const struct acd_event *event, const char *what) {
     char text[300];
     acd_event_text(event, text, sizeof text);
     fprintf(stderr, "seed %" PRIu64 ", event \"%s\": %s\n", run->seed, text, what);
+    if (random_child)
+        _exit(1);
     fail();
 }
 
@@ -415,14 +433,16 @@ static inline int send(struct run *run, struct acd_event *event) {
     free(effects.item);
     /* what there was no memory for is done by the next step */
     bool unfinished = tight && (rc == -ENOMEM || acd_deadline(run->acd) <= run->audit->now);
-    const char *broken = unfinished ? NULL : acd_check(run->acd);
+    const char *broken = unfinished || run->kind->blind ? NULL : acd_check(run->acd);
     if (broken || (!tight && acd_deadline(run->acd) <= run->audit->now))
         complain(run, event, broken ? broken : "the next deadline has passed");
     if (!unfinished && !audit_after(run->audit))
         complain(run, event, run->audit->text);
-    for (uint32_t i = 0; i < run->audit->waiting && chance(run, 3) && !unfinished; i++)
-        if (!audit_why_not(run->audit, run->audit->line[i], 1 + draw(run, run->conf->agent_count)))
+    for (uint32_t i = 0; i < run->audit->waiting && chance(run, 3) && !unfinished; i++) {
+        uint32_t agent = 1 + draw(run, run->conf->agent_count);
+        if (!run->kind->blind && !audit_why_not(run->audit, run->audit->line[i], agent))
             complain(run, event, run->audit->text);
+    }
     run->memory_failures += rc == -ENOMEM;
     return rc;
 }
@@ -456,6 +476,7 @@ static inline void begin(struct run *run, const struct kind *kind, uint64_t seed
         .seed = seed, .rng = seed, .kind = kind, .next_call = 1, .verbose = verbose, .now = 20000};
     run->audit = calloc(1, sizeof *run->audit);
     audit_begin(run->audit);
+    run->audit->blind = kind->blind;
     run->audit->conf = first_conf(run);
     assert_int_equal(acd_create(&run->acd, seed), 0);
 }
@@ -568,9 +589,45 @@ static inline void add_totals(struct totals *all, const struct totals *one) {
     all->memory_failures += one->memory_failures;
     all->offers += one->offers;
     all->judged += one->judged;
-    all->hash = all->hash * 31 + one->hash;
+    all->hash += one->hash; /* in whatever order */
     for (int i = 0; i < ACD_VISIT_RESULTS; i++)
         all->ended[i] += one->ended[i];
+}
+
+/* Seeds first to last, spread over the processors. */
+static inline struct totals play_many(const struct kind *kind, uint64_t first, uint64_t last,
+                                      uint32_t events) {
+    enum { MOST_WORKERS = 4 };
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int workers = cores < 1 ? 1 : cores > MOST_WORKERS ? MOST_WORKERS : (int)cores, pipes[MOST_WORKERS][2];
+    pid_t pids[MOST_WORKERS];
+    struct totals all = {0};
+    fflush(stdout);
+    for (int w = 0; w < workers; w++) {
+        assert_int_equal(pipe(pipes[w]), 0);
+        pids[w] = fork();
+        assert_true(pids[w] >= 0);
+        if (pids[w])
+            continue;
+        random_child = true;
+        for (uint64_t seed = first + (uint64_t)w; seed <= last; seed += (uint64_t)workers) {
+            struct totals one = play(kind, seed, -1, events, false);
+            add_totals(&all, &one);
+        }
+        _exit(write(pipes[w][1], &all, sizeof all) == sizeof all ? 0 : 1);
+    }
+    bool failed = false;
+    for (int w = 0; w < workers; w++) {
+        struct totals one = {0};
+        int status = 1;
+        close(pipes[w][1]);
+        bool told = read(pipes[w][0], &one, sizeof one) == sizeof one;
+        close(pipes[w][0]);
+        failed |= waitpid(pids[w], &status, 0) != pids[w] || status || !told;
+        add_totals(&all, &one);
+    }
+    assert_false(failed);
+    return all;
 }
 
 static inline void print_totals(const struct totals *t) {

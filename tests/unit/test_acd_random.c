@@ -43,13 +43,8 @@ static uint32_t runs_wanted(void) {
     return runs ? runs : RUNS;
 }
 
-/* Each strategy by itself first, then all mixed. */
 static void random_runs(void **state) {
-    struct totals all = {0};
-    for (uint64_t seed = 1; seed <= runs_wanted(); seed++) {
-        struct totals one = play(&broad, seed, -1, EVENTS, false);
-        add_totals(&all, &one);
-    }
+    struct totals all = play_many(&broad, 1, runs_wanted(), EVENTS);
     print_totals(&all);
     /* the runs must be about something: each result comes, most offers can be judged */
     assert_true(all.ended[ACD_VISIT_ANSWERED] * 10 > all.entered && all.refused < all.events);
