@@ -40,7 +40,7 @@ static int grow_queues(struct acd *acd, uint32_t count) {
         queue->number = acd->queue_count + 1;
         queue->removed = true;
         queue->open_tier = 1;
-        queue->empty_ms = queue->shared_ms = NEVER;
+        queue->empty_ms = queue->shared_ms = queue->counted_ms = NEVER;
         table[acd->queue_count] = queue;
     }
     return 0;
@@ -87,7 +87,7 @@ static void swap_queue(struct acd *acd, struct acd_queue *queue) {
     queue->serve_groups = queue->staff_groups + plan->group_words;
     queue->overlap = plan->overlaps + (size_t)i * plan->queue_count;
     queue->fit = plan->fit[i];
-    queue->shared_ms = NEVER;
+    queue->shared_ms = queue->counted_ms = NEVER;
     if (!queue->removed)
         queue->set = *conf; /* with its lists: they last as long as the configuration */
     else

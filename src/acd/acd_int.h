@@ -26,8 +26,7 @@ enum {
     ACD_MOST_RESERVES = 8,
     ACD_SHARE_MS =
         60000, /* how often shares of agents between queues are reckoned anew when nobody came or left */
-    ACD_SHARE_SOON_MS = 1000, /* and when somebody did, with many groups */
-    ACD_SHARE_GROUPS = 200,   /* with fewer: at once */
+    ACD_SHARE_GROUPS = 200, /* and when somebody did: at once; with more, after a ms for each group */
 };
 
 struct acd_agent;
@@ -72,8 +71,10 @@ struct acd_queue {
     uint64_t empty_ms;   /* since when nobody is logged in; NEVER = somebody is */
     uint32_t last_agent; /* offered: round robin */
     struct acd_wait wait;
-    const uint64_t *share_row; /* groups that take its calls now; only while service is reckoned */
-    double *overlap;           /* by queue number - 1: part of its calls that they take, too */
+    const uint64_t *share_row; /* groups that take its calls, and how many of them work; as of then */
+    uint32_t share_agents;
+    uint64_t counted_ms, counted_serial;
+    double *overlap; /* by queue number - 1: part of its calls that they take, too */
     uint64_t shared_ms,
         shared_serial;  /* when staff and overlap were reckoned; shared_serial: see acd.staff_serial */
     const int32_t *fit; /* by group: SKILL_THEN_IDLE and SCORED, what the skills are worth here; else NULL */

@@ -50,20 +50,39 @@ static const uint64_t *admits_alone(const struct acd_plan *plan, const struct ac
     return line->admits + (size_t)(tier ? tier - 1 : 0) * plan->group_words;
 }
 
-static struct acd_wait_service share_by_rows(struct acd *acd, struct acd_queue *queue) {
+/* Is it time to look again at who works? A figure that is a little old does no harm among many. */
+static bool is_old(const struct acd *acd, uint64_t from_ms, uint64_t serial) {
+    uint32_t groups = acd->plan.group_count;
+    uint64_t wait_ms = serial == acd->staff_serial ? ACD_SHARE_MS : groups <= ACD_SHARE_GROUPS ? 0 : groups;
+    return from_ms == NEVER || acd->now >= from_ms + wait_ms;
+}
+
+static void count_staff(struct acd *acd, struct acd_queue *queue) {
+    queue->share_row = acd_admits(&acd->plan, line_from(acd, queue));
+    queue->share_agents = at_work(acd, queue->share_row);
+    queue->counted_ms = acd->now;
+    queue->counted_serial = acd->staff_serial;
+}
+
+/* The queue's calls are taken by these groups. */
+static struct acd_wait_service share_by_row(struct acd *acd, struct acd_queue *queue, const uint64_t *row) {
     struct acd_plan *plan = &acd->plan;
-    uint32_t count = 0, *at = plan->share_list;
+    uint32_t count = 0, *at = plan->share_list, agents = 0;
     for (uint32_t w = 0; w < plan->group_words; w++)
-        for (uint64_t bits = plan->ready_groups[w]; bits; bits &= bits - 1) {
+        for (uint64_t bits = row[w] & plan->ready_groups[w]; bits; bits &= bits - 1) {
             const struct acd_group *group = &plan->group[w * 64 + (uint32_t)__builtin_ctzll(bits)];
             struct acd_wait_group *to = &plan->share_group[count];
             *to = (struct acd_wait_group){.agents = group->present, .queue = at};
-            for (uint32_t i = 0; i < group->queue_count; i++)
-                if (acd_bit(acd->queue[group->queue[i]]->share_row, group->index))
+            for (uint32_t i = 0; i < group->queue_count; i++) {
+                const struct acd_queue *other = acd->queue[group->queue[i]];
+                if (other == queue || acd_bit(other->share_row, group->index))
                     at[to->queue_count++] = group->queue[i];
+            }
             at += to->queue_count;
-            count += to->agents && to->queue_count;
+            agents += group->present;
+            count += group->present != 0;
         }
+    plan->demand[queue->number - 1].agents = agents;
     return acd_wait_share(plan->share_group, count, plan->demand, plan->queue_count, queue->number - 1,
                           queue->overlap);
 }
@@ -72,22 +91,21 @@ static void share(struct acd *acd, struct acd_queue *queue) {
     struct acd_plan *plan = &acd->plan;
     for (uint32_t q = 0; q < plan->queue_count; q++) {
         struct acd_queue *other = acd->queue[q];
+        if (is_old(acd, other->counted_ms, other->counted_serial))
+            count_staff(acd, other);
         plan->demand[q] = (struct acd_wait_demand){.per_ms = acd_wait_per_ms(&other->wait, acd->now),
                                                    .handle_ms = acd_wait_handle_ms(&other->wait, acd->now),
-                                                   .rank = rank_of(acd, queue, other)};
-        other->share_row = acd_admits(plan, line_from(acd, other));
+                                                   .rank = rank_of(acd, queue, other),
+                                                   .agents = other->share_agents};
         queue->overlap[q] = other == queue;
     }
-    for (uint32_t step = queue->line_count; step--;) { /* last: the overlap of the first step */
+    for (uint32_t step = queue->line_count; step--;) { /* last: the overlap of the first step with agents */
         struct acd_line *line = &queue->line[step];
         line->service = line->alone = (struct acd_wait_service){.agents = 0};
-        if (queue->open_tier > 1 && anybody(acd, admits_alone(plan, line))) {
-            queue->share_row = admits_alone(plan, line);
-            line->alone = share_by_rows(acd, queue);
-        }
-        queue->share_row = acd_admits(plan, line);
-        if (anybody(acd, queue->share_row))
-            line->service = share_by_rows(acd, queue);
+        if (queue->open_tier > 1 && anybody(acd, admits_alone(plan, line)))
+            line->alone = share_by_row(acd, queue, admits_alone(plan, line));
+        if (anybody(acd, acd_admits(plan, line)))
+            line->service = share_by_row(acd, queue, acd_admits(plan, line));
         if (queue->open_tier <= 1)
             line->alone = line->service;
     }
@@ -96,11 +114,7 @@ static void share(struct acd *acd, struct acd_queue *queue) {
 }
 
 static void refresh_share(struct acd *acd, struct acd_queue *queue) {
-    bool changed = queue->shared_serial != acd->staff_serial;
-    uint64_t wait_ms = !changed                                    ? ACD_SHARE_MS
-                       : acd->plan.group_count <= ACD_SHARE_GROUPS ? 0
-                                                                   : ACD_SHARE_SOON_MS;
-    if (queue->shared_ms == NEVER || acd->now >= queue->shared_ms + wait_ms)
+    if (is_old(acd, queue->shared_ms, queue->shared_serial))
         share(acd, queue);
 }
 

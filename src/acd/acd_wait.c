@@ -315,28 +315,18 @@ struct acd_wait_guess acd_wait_guess(const struct acd_wait *wait, uint64_t now_m
 /* Which part of a queue's calls a group takes. By its agents alone: to look at how busy the groups are, too,
  * was tried and did not make guesses better. */
 static double part_of(const struct acd_wait_group *group, const struct acd_wait_demand *demand) {
-    return demand->agents > 0 ? group->agents / demand->agents : 0;
+    return demand->agents > 0 ? fmin(1, group->agents / demand->agents) : 0;
 }
 
 struct acd_wait_service acd_wait_share(const struct acd_wait_group *group, uint32_t group_count,
-                                       struct acd_wait_demand *demand, uint32_t demand_count, uint32_t of,
-                                       double *overlap) {
+                                       const struct acd_wait_demand *demand, uint32_t demand_count,
+                                       uint32_t of, double *overlap) {
     struct acd_wait_service service = {.agents = 0};
-    for (uint32_t p = 0; p < demand_count; p++) {
+    for (uint32_t p = 0; p < demand_count; p++)
         overlap[p] = p == of;
-        demand[p].agents = 0;
-    }
-    for (uint32_t g = 0; g < group_count; g++)
-        for (uint32_t i = 0; i < group[g].queue_count; i++)
-            demand[group[g].queue[i]].agents += group[g].agents;
     for (uint32_t g = 0; g < group_count; g++) {
         double part = part_of(&group[g], &demand[of]), calls = part * demand[of].per_ms;
         double work = calls * demand[of].handle_ms;
-        bool serves = false;
-        for (uint32_t i = 0; i < group[g].queue_count; i++)
-            serves |= group[g].queue[i] == of;
-        if (!serves || !group[g].agents)
-            continue;
         for (uint32_t i = 0; i < group[g].queue_count; i++) {
             uint32_t p = group[g].queue[i];
             if (p == of || demand[p].rank == ACD_WAIT_BEHIND)
@@ -350,6 +340,8 @@ struct acd_wait_service acd_wait_share(const struct acd_wait_group *group, uint3
         }
         service.agents += group[g].agents * (work > 0 ? demand[of].handle_ms * calls / work : 1);
     }
+    for (uint32_t p = 0; p < demand_count; p++)
+        overlap[p] = fmin(1, overlap[p]);
     return service;
 }
 

@@ -73,7 +73,7 @@ enum acd_wait_rank {
 struct acd_wait_demand { /* a queue, as seen by the caller's queue */
     double per_ms, handle_ms;
     enum acd_wait_rank rank;
-    double agents; /* filled in: those who serve it */
+    double agents; /* who serve it, those of groups that are not given included */
 };
 struct acd_wait_service { /* what callers of a queue can count on, from some step on */
     double agents;        /* in agents who do nothing but this queue's calls; 0 = nobody serves */
@@ -87,12 +87,12 @@ struct acd_wait_group { /* agents who serve the same queues */
     const uint32_t *queue; /* indices into the demand array */
 };
 /* What callers of queue `of` can count on, and for each queue which part of its calls is taken by agents who
- * serve `of`, too: ahead = sum of overlap[p] * (calls of p that come before). overlap has room for
- * demand_count. O(groups * queues each of them serves); changes when agents log in, out or
- * pause, and slowly with the arrivals. */
+ * serve `of`, too: ahead = sum of overlap[p] * (calls of p that come before). group: those that serve `of`.
+ * overlap has room for demand_count. O(sum of queue_count); changes when agents log in, out or pause, and
+ * slowly with the arrivals. */
 struct acd_wait_service acd_wait_share(const struct acd_wait_group *group, uint32_t group_count,
-                                       struct acd_wait_demand *demand, uint32_t demand_count, uint32_t of,
-                                       double *overlap);
+                                       const struct acd_wait_demand *demand, uint32_t demand_count,
+                                       uint32_t of, double *overlap);
 
 /* ---- guessing ---- */
 struct acd_wait_guess {

@@ -361,30 +361,34 @@ static void test_same_everywhere(void **state) {
 /* ---- agents shared with other queues ---- */
 
 static void test_share(void **state) {
-    const uint32_t only0[] = {0}, only1[] = {1}, both[] = {0, 1};
-    struct acd_wait_group group[] = {{4, 1, only0}, {6, 1, only1}, {8, 2, both}};
-    struct acd_wait_demand demand[2] = {{.per_ms = 1e-4, .handle_ms = 240000},
-                                        {.per_ms = 1e-4, .handle_ms = 240000}};
+    const uint32_t only[] = {0}, both[] = {0, 1};
+    struct acd_wait_group group[] = {{4, 1, only}, {8, 2, both}};
+    struct acd_wait_demand demand[2] = {{.per_ms = 1e-4, .handle_ms = 240000, .agents = 12},
+                                        {.per_ms = 1e-4, .handle_ms = 240000, .agents = 14}};
     double overlap[2];
-    struct acd_wait_service service = acd_wait_share(group, 3, demand, 2, 0, overlap);
+    struct acd_wait_service service = acd_wait_share(group, 2, demand, 2, 0, overlap);
     assert_true(near(service.agents, 12, 1e-9) && service.overtakes == 0);
     assert_true(near(overlap[0], 1, 1e-9) && near(overlap[1], 8 / 14.0, 1e-9));
     /* the others' calls take twice as long: those who are in them become free half as often */
     demand[1].handle_ms = 480000;
-    service = acd_wait_share(group + 2, 1, demand, 2, 0, overlap);
+    demand[0].agents = demand[1].agents = 8;
+    service = acd_wait_share(group + 1, 1, demand, 2, 0, overlap);
     assert_true(near(service.agents, 8 * 240.0 / 360, 1e-9) && near(overlap[1], 1, 1e-9));
     /* served after mine: as if it were not */
+    demand[0].agents = 12;
+    demand[1].agents = 14;
     demand[1].rank = ACD_WAIT_BEHIND;
-    service = acd_wait_share(group, 3, demand, 2, 0, overlap);
+    service = acd_wait_share(group, 2, demand, 2, 0, overlap);
     assert_true(near(service.agents, 12, 1e-9) && overlap[1] == 0);
     demand[1].rank = ACD_WAIT_BEFORE;
-    service = acd_wait_share(group, 3, demand, 2, 0, overlap);
+    service = acd_wait_share(group, 2, demand, 2, 0, overlap);
     assert_true(near(service.overtakes, 8 / 14.0 * 1e-4, 1e-9) && near(overlap[1], 8 / 14.0, 1e-9));
-    /* nobody for this queue, nobody at all */
-    service = acd_wait_share(group + 1, 1, demand, 2, 0, overlap);
-    assert_true(service.agents == 0);
-    group[0].agents = group[2].agents = 0;
-    assert_true(acd_wait_share(group, 3, demand, 2, 0, overlap).agents == 0 && overlap[1] == 0);
+    /* nobody; and figures that do not fit together, because they are not of one moment */
+    assert_true(acd_wait_share(group, 0, demand, 2, 0, overlap).agents == 0);
+    demand[1].agents = 3;
+    demand[0].agents = 0;
+    service = acd_wait_share(group, 2, demand, 2, 0, overlap);
+    assert_true(service.agents > 0 && service.agents <= 12 && overlap[1] == 1);
 }
 
 /* ---- telling, and judging oneself ---- */

@@ -50,12 +50,20 @@ static inline struct acd_wait_guess line_guess(const struct line *line, const st
         group[g] = (struct acd_wait_group){0, day->plan->group[g].queue_count, day->plan->group[g].queue};
     for (uint32_t i = 0; i < line->agents; i++)
         group[line->agent[i].group].agents += line_at_work(line, i);
+    uint32_t groups = 0;
+    for (uint32_t g = 0; g < day->plan->groups; g++)
+        for (uint32_t i = 0; i < group[g].queue_count; i++)
+            if (group[g].queue[i] == me->queue) {
+                group[groups++] = group[g];
+                break;
+            }
     for (uint32_t q = 0; q < day->plan->queues; q++)
         demand[q] = (struct acd_wait_demand){.per_ms = acd_wait_per_ms(&line->wait[q], day_ms(day)),
                                              .handle_ms = acd_wait_handle_ms(&line->wait[q], day_ms(day)),
-                                             .rank = day->plan->queue[me->queue].rank[q]};
+                                             .rank = day->plan->queue[me->queue].rank[q],
+                                             .agents = line_staff(line, q)};
     struct acd_wait_service service =
-        acd_wait_share(group, day->plan->groups, demand, day->plan->queues, me->queue, overlap);
+        acd_wait_share(group, groups, demand, day->plan->queues, me->queue, overlap);
     *ahead = 0;
     for (uint32_t q = 0; q < day->plan->queues; q++)
         for (uint32_t i = day->head[q]; i < day->tail[q]; i++) {
