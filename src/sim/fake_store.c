@@ -100,7 +100,8 @@ static int put(void *ctx, const struct record *r) {
         wrong(w, r, o.id, "is written again after it was closed");
     if (row->known && row->kind != r->kind)
         wrong(w, r, o.id, "has changed its kind");
-    bool closes = o.end && !row->closed, first = !row->known;
+    bool closes = o.end && !row->closed;
+    w->row_first = !row->known;
     row->known = true;
     row->kind = (uint8_t)r->kind;
     truth_row(w, r, row, known(w, o.parent));
@@ -113,7 +114,7 @@ static int put(void *ctx, const struct record *r) {
     if (closes)
         tally_row(w->tally, w->conf, r, w->now_us);
     if (w->row_fn)
-        w->row_fn(w->row_arg, r, first);
+        w->row_fn(w->row_arg, r);
     return 0;
 }
 

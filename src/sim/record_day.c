@@ -197,8 +197,9 @@ static struct recorded_contact *find(struct recorder *r, uint64_t id) {
     return c;
 }
 
-static void row(void *arg, const struct record *record, bool first) {
+static void row(void *arg, const struct record *record) {
     struct recorder *r = arg;
+    bool first = world_row_is_first(r->world);
     struct recorded_contact *c;
     switch (record->kind) {
     case RECORD_CONTACT:

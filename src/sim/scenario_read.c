@@ -571,6 +571,7 @@ static int finish(struct reader *r, config_t *file, int parsed, const char *path
         err = -EINVAL;
     } else {
         *r->scenario = scenario_default;
+        r->scenario->calls = 0; /* by the number of agents, unless given */
         r->scenario->path = strdup(path);
         read_file(r, config_root_setting(file));
         err = r->no_memory || !r->scenario->path ? -ENOMEM : r->problems ? -EINVAL : 0;

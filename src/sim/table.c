@@ -9,11 +9,9 @@
 
 void table_begin(struct table *t, const char *head) {
     *t = (struct table){0};
-    for (const char *end; *head; head = *end ? end + 1 : end) {
-        end = strchr(head, '|');
-        end = end ? end : head + strlen(head);
+    for (const char *end = strchr(head, '|'); end; head = end + 1, end = strchr(head, '|'))
         table_cell(t, "%.*s", (int)(end - head), head);
-    }
+    table_cell(t, "%s", head);
     t->columns = t->cells;
 }
 

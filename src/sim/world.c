@@ -128,7 +128,11 @@ const struct tally *world_tally(const struct world *w) {
     return w->tally;
 }
 
-void world_watch_rows(struct world *w, world_row_fn *fn, void *arg) {
+bool world_row_is_first(const struct world *w) {
+    return w->row_first;
+}
+
+void world_watch_rows(struct world *w, void (*fn)(void *arg, const struct record *row), void *arg) {
     w->row_fn = fn;
     w->row_arg = arg;
 }

@@ -40,9 +40,9 @@ void world_run(struct world *w, struct world_result *result);
 struct floor *world_floor(struct world *w);
 const struct conf *world_conf(const struct world *w); /* the last one, after reloads */
 const struct tally *world_tally(const struct world *w);
-/* Every row that the floor writes, as it is written; first: its first image. Before world_run(). */
-typedef void world_row_fn(void *arg, const struct record *row, bool first);
-void world_watch_rows(struct world *w, world_row_fn *fn, void *arg);
+/* Every row that the floor writes, as it is written. Before world_run(). */
+void world_watch_rows(struct world *w, void (*fn)(void *arg, const struct record *row), void *arg);
+bool world_row_is_first(const struct world *w); /* while fn runs: it is the row's first image */
 
 /* ---- the truth: what happened to each caller, as seen from outside ----
  * Noted by the fakes, not by the floor: a phone rang when its INVITE came. What only the floor can know
@@ -168,8 +168,9 @@ struct world {
     struct conf **reloaded; /* configurations made on the way */
     uint32_t reloaded_count;
     struct tally *tally;
-    world_row_fn *row_fn;
+    void (*row_fn)(void *arg, const struct record *row);
     void *row_arg;
+    bool row_first;
     const char *broken;
     char broken_text[240];
     uint64_t broken_at_ms, unplaced;
