@@ -253,7 +253,8 @@ def test_many_races(make_center):
     for n in range(40):
         calls.append(c.caller(1000 + n, tone=None).call('3001'))
         if n % 4 == 0:
-            c.net.after(draw.choice((0.003, 0.005, 0.01, 0.05)), lambda call=calls[-1]: call.state == 'up' and call.bye(wait=False))
+            c.net.after(draw.choice((0.003, 0.005, 0.01, 0.05)),
+                        lambda call=calls[-1]: call.state == 'up' and call.bye(wait=False))
         time.sleep(draw.choice((0.0, 0.01, 0.05)))
         c.net.after(0.3, lambda call=calls[-1]: call.state == 'up' and call.bye(wait=False))
     c.net.wait(lambda: all(x.state == 'ended' for x in calls), 30, 'the end of all callers')
@@ -556,9 +557,11 @@ def test_strategies(make_center, strategy, expected):
 def test_orders_of_service(make_center, order, expected):
     """101 waits in sales, then 102 in support, whose priority is higher, then 103 in help, which has promised most."""
     c = make_center(distributor={'order': order}, menus=[],
-                    numbers=[{'number': n, 'target': 'queue:' + q} for n, q in (('3001', 'sales'), ('3002', 'support'), ('3003', 'help'))],
+                    numbers=[{'number': '3001', 'target': 'queue:sales'}, {'number': '3002', 'target': 'queue:support'},
+                             {'number': '3003', 'target': 'queue:help'}],
                     queues=[queue('sales', service_level_ms=60000), queue('support', priority=50, service_level_ms=60000),
-                            queue('help', priority=10, service_level_ms=5000)], agents=team(1001, queues=('sales', 'support', 'help')))
+                            queue('help', priority=10, service_level_ms=5000)],
+                    agents=team(1001, queues=('sales', 'support', 'help')))
     phone = idle_phone(c)
     c.daemon.command('agent pause 1001')
     for n, called in (('101', '3001'), ('102', '3002'), ('103', '3003')):

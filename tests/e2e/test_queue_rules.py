@@ -141,7 +141,8 @@ def test_a_pause_asked_for_in_a_talk(make_center, way):
     say('*10', 'agent logout 1001')
     ring.bye()
     c.until_agent(1001, 'logged_out', 'idle')
-    states = [(s['presence'], s['activity'], s['reason']) for s in c.records('agent_state') if s['activity'] in ('wrapup', 'idle')]
+    states = [(s['presence'], s['activity'], s['reason']) for s in c.records('agent_state')
+              if s['activity'] in ('wrapup', 'idle')]
     assert states[1:4] == [('ready', 'wrapup', ''), ('not_ready', 'idle', 'lunch'), ('ready', 'idle', '')], states
     assert [s[2] for s in states if s[0] == 'not_ready'] == ['lunch']
 
@@ -149,8 +150,8 @@ def test_a_pause_asked_for_in_a_talk(make_center, way):
 # ---- ways out of a queue, and its doors
 
 def test_an_exit_key_leads_to_the_other_queue(make_center):
-    c = make_center(queues=[queue('sales', exits=[{'digit': '2', 'target': 'queue:support'}, {'digit': '*', 'target': 'play:closed'}]),
-                            queue('support')], agents=[agent(1001, 'sales'), agent(1002, 'support')])
+    exits = [{'digit': '2', 'target': 'queue:support'}, {'digit': '*', 'target': 'play:closed'}]
+    c = make_center(queues=[queue('sales', exits=exits), queue('support')], agents=[agent(1001, 'sales'), agent(1002, 'support')])
     sales, support = idle_phone(c, 1001), idle_phone(c, 1002, tone=600)
     c.daemon.command('agent pause 1001 lunch')
     call = c.enqueue('111', tone=440)
@@ -451,8 +452,8 @@ def in_order(lines, *patterns):
 def test_explain_tells_what_happened(make_center):
     """A call with a story: a step, a refusal, agents passed over, a pause, an answer. Told while it waits, when it is over,
     and by the database, each by the short number or the record's id."""
-    c = make_center(skills=['english'], agents=[agent(1001, 'sales', skills=['english:9']), agent(1002, 'sales', skills=['english:2']),
-                                                agent(1003, 'sales'), agent(1004, 'sales:2', skills=['english:9'])],
+    c = make_center(skills=['english'], agents=[agent(1001, 'sales', skills=['english:9']),
+                                                agent(1002, 'sales', skills=['english:2']), agent(1003, 'sales'), agent(1004, 'sales:2', skills=['english:9'])],
                     queues=[queue('sales', skills=['english:5'], reject_delay_ms=60000,
                                   steps=[{'after_ms': 3000, 'require': 'english >= 2'}]), queue('support')])
     idle_phone(c, 1003)
@@ -503,7 +504,8 @@ def test_explain_tells_what_happened(make_center):
     in_order(story, r'^contact %d .*from 111 to 3001 by trunk carrier' % contact['id'], r'enters queue sales at position 1',
              r'offer to agent 1002: strategy=longest_idle .*able=1\b', r'phone of 1002 rings',
              r'offer to 1002 ends: rejected \(SIP 603\)', r'offer to agent 1001', r'offer to 1001 ends: answered',
-             r'leaves queue sales: answered .*step 1', r'agent 1001 talks', r'the talk ends, by agent', r'the contact ends: handled')
+             r'leaves queue sales: answered .*step 1', r'agent 1001 talks', r'the talk ends, by agent',
+             r'the contact ends: handled')
     assert c.daemon.command('explain 4711', check=False).returncode == 1
     # after a restart the distributor knows nothing of it, and says who does
     c.daemon.stop()
