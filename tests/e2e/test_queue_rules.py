@@ -453,7 +453,8 @@ def test_explain_tells_what_happened(make_center):
     """A call with a story: a step, a refusal, agents passed over, a pause, an answer. Told while it waits, when it is over,
     and by the database, each by the short number or the record's id."""
     c = make_center(skills=['english'], agents=[agent(1001, 'sales', skills=['english:9']),
-                                                agent(1002, 'sales', skills=['english:2']), agent(1003, 'sales'), agent(1004, 'sales:2', skills=['english:9'])],
+                                                agent(1002, 'sales', skills=['english:2']), agent(1003, 'sales'),
+                                                agent(1004, 'sales:2', skills=['english:9'])],
                     queues=[queue('sales', skills=['english:5'], reject_delay_ms=60000,
                                   steps=[{'after_ms': 3000, 'require': 'english >= 2'}]), queue('support')])
     idle_phone(c, 1003)
