@@ -12,7 +12,7 @@ static enum floor_repair compare_media(const struct leg_facts *l) {
     return FLOOR_REPAIRS;
 }
 
-enum floor_repair compare_leg(const struct leg_facts *l) {
+enum floor_repair floor_compare_leg(const struct leg_facts *l) {
     if (l->sip == UA_DIALOG_NONE)
         return FLOOR_REPAIR_LEG_LOST;
     if (l->state == LEG_ENDING)
@@ -45,7 +45,7 @@ static enum floor_repair compare_rest(const struct agent_facts *a) {
     return FLOOR_REPAIRS;
 }
 
-enum floor_repair compare_agent(const struct agent_facts *a) {
+enum floor_repair floor_compare_agent(const struct agent_facts *a) {
     bool rings = a->desk_offer && a->desk_offer == a->offer && a->phones && !a->desk_answered;
     bool talks = a->desk_answered && !a->desk_direct && a->phones && a->same_call && a->has_agent &&
                  a->call == CALL_TALKING;
@@ -62,7 +62,7 @@ enum floor_repair compare_agent(const struct agent_facts *a) {
     return in_offer(a) || in_talk(a) || a->activity == ACD_WRAPUP ? FLOOR_REPAIRS : compare_rest(a);
 }
 
-enum floor_repair compare_call(const struct call_facts *c) {
+enum floor_repair floor_compare_call(const struct call_facts *c) {
     if (c->state == CALL_ENDED)
         return FLOOR_REPAIR_CALL_STUCK;
     if (!c->has_caller)

@@ -280,7 +280,7 @@ static void look_at_leg(struct floor *f, struct leg *leg) {
         l.joined = leg->role == LEG_CALLER && !err ? media.joined : 0;
     }
     floor_probe_if_silent(f, leg, err ? NULL : &media);
-    found(f, compare_leg(&l), leg->id, (uint64_t)leg->state << 32 | l.partner);
+    found(f, floor_compare_leg(&l), leg->id, (uint64_t)leg->state << 32 | l.partner);
 }
 
 static void look_at_agent(struct floor *f, uint32_t agent) {
@@ -313,7 +313,7 @@ static void look_at_agent(struct floor *f, uint32_t agent) {
         for (uint32_t i = 0; i < count; i++)
             a.reachable |= binding[i].reachable;
     }
-    found(f, compare_agent(&a), agent, view.since_ms ^ view.call << 20 ^ (uint64_t)view.offer << 40);
+    found(f, floor_compare_agent(&a), agent, view.since_ms ^ view.call << 20 ^ (uint64_t)view.offer << 40);
 }
 
 /* The caller is an agent: one call of his own. */
@@ -361,7 +361,7 @@ static void look_at_call(struct floor *f, const struct call *call) {
     note_own_call(f, call);
     if (c.waits_for_prompt)
         c.hears_prompt = f->media.leg(f->media.ctx, call->leg, &media) != 0 || media.playing;
-    found(f, compare_call(&c), call->id, call->state_ms << 24 ^ call->play_id);
+    found(f, floor_compare_call(&c), call->id, call->state_ms << 24 ^ call->play_id);
 }
 
 /* ---- one object of each phase; false when there was none left ---- */

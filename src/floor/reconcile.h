@@ -27,7 +27,7 @@ struct leg_facts {
     bool may_join;                /* its call talks, in whatever way */
     uint32_t joined, partner;     /* by media; as it should be */
 };
-enum floor_repair compare_leg(const struct leg_facts *l);
+enum floor_repair floor_compare_leg(const struct leg_facts *l);
 
 struct agent_facts {
     enum acd_activity activity;
@@ -41,7 +41,7 @@ struct agent_facts {
     bool other_call; /* there is a call of the agent's own, or a direct one */
     bool reachable;  /* SIP: some phone can be reached */
 };
-enum floor_repair compare_agent(const struct agent_facts *a);
+enum floor_repair floor_compare_agent(const struct agent_facts *a);
 
 struct call_facts {
     enum call_state state;
@@ -51,7 +51,7 @@ struct call_facts {
     bool waits_for_prompt, hears_prompt;
     uint64_t overdue_ms; /* NEVER: its timer is not set although the state has one */
 };
-enum floor_repair compare_call(const struct call_facts *c);
+enum floor_repair floor_compare_call(const struct call_facts *c);
 
 /* A thing in which something was wrong. Only when it is wrong in the same way in the next pass, and nothing
  * has happened to it in between (state), it is repaired: what is on its way is no discrepancy. */
