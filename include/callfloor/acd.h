@@ -108,7 +108,10 @@ enum acd_event_type {
                            counted */
     ACD_EV_OTHER_END,   /* agent: one of them has ended */
     /* after a restart, before anything else: presence, reason and since when (since_ms) as saved */
-    ACD_EV_RESTORE, /* agent, presence, reason, since_ms */
+    ACD_EV_RESTORE, /* agent, presence, reason, since_ms, idle_order_ms (0 = since_ms), handles, talk_ms */
+    ACD_EV_RESTORE_WRAPUP, /* after it: agent, queue, call, since_ms (the talk was over then), ms (what is
+                              left of wrap-up; 0 = as much as the queue gives from since_ms). Presence is
+                              pending */
     ACD_EV_TYPES
 };
 
@@ -130,6 +133,8 @@ struct acd_event {
     enum acd_visit_result visit_result;
     enum acd_offer_result offer_result;
     enum acd_presence presence;
+    uint64_t idle_order_ms, talk_ms; /* RESTORE */
+    uint32_t handles;
 };
 
 enum acd_effect_type {
@@ -225,6 +230,11 @@ int acd_queue_view(const struct acd *acd, uint32_t queue, struct acd_queue_view 
 
 /* Place in line (1 = next) of a waiting call in its queue, 0 when not waiting. */
 uint32_t acd_position(const struct acd *acd, uint64_t call);
+/* Calls fn for each place that may be had again, in no particular order. */
+void acd_each_lost_place(const struct acd *acd,
+                         void (*fn)(void *arg, uint32_t queue, uint64_t caller, uint64_t since_ms,
+                                    uint64_t until_ms, int32_t priority),
+                         void *arg);
 /* Why an agent does, or does not, get a waiting call now. */
 enum acd_why_not {
     ACD_WHY_ABLE,  /* could be offered it */

@@ -288,6 +288,11 @@ static int on_restore(struct acd *acd, const struct acd_event *event) {
     return 0;
 }
 
+static int on_restore_wrapup(struct acd *acd, const struct acd_event *event) {
+    struct acd_agent *agent = person(acd, event);
+    return agent ? acd_wrap_restore(acd, agent, event) : -EINVAL;
+}
+
 typedef int handler_fn(struct acd *acd, const struct acd_event *event);
 static handler_fn *const handlers[ACD_EV_TYPES] = {
     [ACD_EV_TICK] = on_tick,
@@ -321,6 +326,7 @@ static handler_fn *const handlers[ACD_EV_TYPES] = {
     [ACD_EV_OTHER_BEGIN] = on_other_begin,
     [ACD_EV_OTHER_END] = on_other_end,
     [ACD_EV_RESTORE] = on_restore,
+    [ACD_EV_RESTORE_WRAPUP] = on_restore_wrapup,
 };
 
 void acd_settle(struct acd *acd) {

@@ -290,9 +290,24 @@ void acd_agent_restore(struct acd *acd, struct acd_agent *agent, const struct ac
         agent->activity);
     agent->since_ms = since;
     agent->pause_ms = since;
-    agent->idle_order_ms = since;
+    agent->idle_order_ms =
+        event->idle_order_ms && event->idle_order_ms < acd->now ? event->idle_order_ms : since;
+    if (event->handles)
+        agent->handles = event->handles;
+    if (event->talk_ms)
+        agent->talk_ms = event->talk_ms;
     if (acd_node_linked(&agent->able[ACD_BY_IDLE])) { /* the key changes: out and in again */
         unlink_able(acd, agent);
         link_able(acd, agent);
     }
+}
+
+void acd_agent_restore_wrapup(struct acd *acd, struct acd_agent *agent, uint64_t since_ms) {
+    enum acd_presence presence = agent->presence;
+    uint32_t reason = agent->reason;
+    set(acd, agent, ACD_READY, ACD_REASON_NONE, ACD_WRAPUP);
+    agent->since_ms = since_ms;
+    agent->pending = presence != ACD_READY;
+    agent->pending_presence = presence;
+    agent->pending_reason = reason;
 }

@@ -138,6 +138,7 @@ struct acd_agent {
     enum conf_wrapup wrap_mode; /* the queue's rules when the wrap-up began */
     uint32_t wrap_extend_ms, wrap_extensions;
     bool disposed;           /* a disposition was given */
+    bool cut;                /* the talk was before a restart */
     struct acd_group *group; /* NULL when removed */
     struct acd_tree own;     /* calls that wait for this agent alone */
     struct acd_agent *next_dirty;
@@ -270,6 +271,8 @@ int acd_agent_move(struct acd *acd, struct acd_agent *agent, enum acd_input inpu
 /* Presence at once when the agent is at rest, else pending: the last wish wins. */
 void acd_agent_want(struct acd *acd, struct acd_agent *agent, enum acd_presence presence, uint32_t reason);
 void acd_agent_restore(struct acd *acd, struct acd_agent *agent, const struct acd_event *event);
+/* In wrap-up, since then; the presence there is becomes pending. */
+void acd_agent_restore_wrapup(struct acd *acd, struct acd_agent *agent, uint64_t since_ms);
 /* Idle lists, timer and group follow the state. */
 void acd_agent_refresh(struct acd *acd, struct acd_agent *agent);
 void acd_agent_join_group(struct acd *acd, struct acd_agent *agent, struct acd_group *group);
@@ -289,6 +292,7 @@ void acd_talk_over(struct acd *acd, struct acd_agent *agent);
 void acd_talk_handed_over(struct acd *acd, struct acd_agent *agent);
 void acd_wrap_over(struct acd *acd, struct acd_agent *agent);
 void acd_wrap_due(struct acd *acd, struct acd_agent *agent); /* its timer has ended */
+int acd_wrap_restore(struct acd *acd, struct acd_agent *agent, const struct acd_event *event);
 int acd_wrap_done(struct acd *acd, struct acd_agent *agent);
 int acd_wrap_more(struct acd *acd, struct acd_agent *agent, uint32_t ms);
 int acd_disposition(struct acd *acd, struct acd_agent *agent);

@@ -171,6 +171,7 @@ static const struct {
     [ACD_EV_OTHER_BEGIN] = {"other_begin", AGENT},
     [ACD_EV_OTHER_END] = {"other_end", AGENT},
     [ACD_EV_RESTORE] = {"restore", AGENT | PRESENCE | REASON | SINCE},
+    [ACD_EV_RESTORE_WRAPUP] = {"restore_wrapup", CALL | QUEUE | AGENT | SINCE | MS},
 };
 
 struct line {

@@ -21,6 +21,13 @@ static bool waits_for_disposition(const struct acd_agent *agent) {
     return agent->wrap_mode == CONF_WRAPUP_DISPOSITION && !agent->disposed && !agent->removed;
 }
 
+/* A reload leaves a wrap-up that has begun alone. */
+static void take_rules(struct acd_agent *agent) {
+    agent->wrap_mode = agent->queue->set.wrapup_mode;
+    agent->wrap_extend_ms = agent->queue->set.wrapup_extend_ms;
+    agent->wrap_extensions = agent->queue->set.wrapup_extensions;
+}
+
 void acd_talk_over(struct acd *acd, struct acd_agent *agent) {
     acd_call_forget(acd, agent->call);
     acd_talk_handed_over(acd, agent);
@@ -33,10 +40,7 @@ void acd_talk_handed_over(struct acd *acd, struct acd_agent *agent) {
     agent->handles++;
     agent->talk_ms += acd->now - agent->talk_since_ms;
     agent->extensions = 0;
-    /* a reload leaves a wrap-up that has begun alone */
-    agent->wrap_mode = agent->queue->set.wrapup_mode;
-    agent->wrap_extend_ms = agent->queue->set.wrapup_extend_ms;
-    agent->wrap_extensions = agent->queue->set.wrapup_extensions;
+    take_rules(agent);
     agent->wrap_to_ms = acd->now + wrapup_ms;
     if (!wrapup_ms && waits_for_disposition(agent))
         agent->wrap_to_ms = NEVER;
@@ -45,12 +49,35 @@ void acd_talk_handed_over(struct acd *acd, struct acd_agent *agent) {
         acd_wrap_due(acd, agent);
 }
 
+int acd_wrap_restore(struct acd *acd, struct acd_agent *agent, const struct acd_event *event) {
+    struct acd_queue *queue = acd_queue(acd, event->queue);
+    uint64_t since_ms = event->since_ms && event->since_ms < acd->now ? event->since_ms : acd->now;
+    if (agent->call_id || !event->call || !queue)
+        return -EPROTO;
+    agent->queue = queue;
+    take_rules(agent);
+    uint64_t to_ms = event->ms ? acd->now + event->ms : since_ms + length_ms(agent);
+    bool over = to_ms <= acd->now;
+    if (queue->removed || (over && !waits_for_disposition(agent))) { /* while we were away */
+        agent->queue = NULL;
+        return 0;
+    }
+    agent->call_id = event->call;
+    agent->extensions = 0;
+    agent->cut = true;
+    agent->wrap_to_ms = over ? NEVER : to_ms;
+    acd_agent_restore_wrapup(acd, agent, since_ms);
+    return 0;
+}
+
 void acd_wrap_over(struct acd *acd, struct acd_agent *agent) {
     struct acd_effect *effect = acd_emit(acd, ACD_FX_WRAP_END);
     effect->agent = agent->id;
     effect->call = agent->call_id;
     effect->queue = agent->queue->number;
-    acd_wait_freed(&agent->queue->wait, acd->now, agent->reserve_ms, ACD_WAIT_HANDLED);
+    if (!agent->cut) /* of a talk before a restart nothing is known */
+        acd_wait_freed(&agent->queue->wait, acd->now, agent->reserve_ms, ACD_WAIT_HANDLED);
+    agent->cut = false;
     acd_load_check(acd, agent->queue);
     agent->call_id = 0;
     agent->queue = NULL;
