@@ -36,7 +36,7 @@ enum call_event_type {
     CALL_EV_EXIT, /* the caller has pressed a key that leads out of the queue: target */
     CALL_EV_CALLER_GONE,
     CALL_EV_CALLER_LOST, /* not by the caller's will: the line is dead */
-    CALL_EV_HANGUP,      /* by a supervisor, or by the system at the end of a drain */
+    CALL_EV_HANGUP,      /* by a supervisor */
     CALL_EV_FAIL,        /* the system cannot go on with the call: status */
     CALL_EV_TYPES
 };

@@ -56,6 +56,19 @@ uint32_t floor_calls(const struct floor *f);
 int floor_restore_agent(struct floor *f, const char *agent, const char *presence, const char *reason,
                         uint64_t since_us);
 
+/* Places in line, to be found again after a restart by callers who were lost: those who were lost lately, and
+ * those who wait now. Pointers are borrowed. */
+struct floor_place {
+    const char *queue;
+    uint64_t caller;            /* floor_caller_key() */
+    uint64_t since_us, lost_us; /* wall time: place in line; when it was lost (now, for those who wait) */
+};
+void floor_each_place(const struct floor *f, void (*fn)(void *arg, const struct floor_place *), void *arg);
+/* Another number: the places have changed. */
+uint64_t floor_place_changes(const struct floor *f);
+/* 0; -ENOENT no such queue; -ESTALE too old; -EINVAL. */
+int floor_restore_place(struct floor *f, const struct floor_place *place);
+
 /* ---- commands; `who` (login of the commander, or "star code") goes into the log ----
  * 0; -ENOENT no such agent, queue or call; -EPROTO not possible in its state; -EINVAL unknown reason, skill,
  * disposition. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What outlives a restart, as JSON: state.json (presence, clock) and registrations.json (made by SIP). */
+ * What outlives a restart, as JSON: state.json (presence, places in line, clock) and registrations.json (made
+ * by SIP). */
 #include "daemon/state.h"
 #include "callfloor/floor.h"
 #include "callfloor/log.h"
@@ -8,7 +9,9 @@
 #include "daemon/writer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +34,7 @@ struct state {
     uint64_t *since_us;            /* of each agent's presence and reason, by number - 1; 0 = not known */
     uint32_t since_count;
     uint64_t due_ms, look_ms, refresh_ms, cost_ms;
+    uint64_t places; /* floor_place_changes() when they were saved */
     uint32_t registered;
 };
 
@@ -151,11 +155,23 @@ static void restore_agent(struct state *state, const struct conf *conf, struct f
         set_since(state, agent, (uint64_t)since_us);
 }
 
+/* A hash has 64 bits, a number in JSON 63. */
+static void restore_place(struct floor *floor, json_t *item) {
+    const char *queue = json_string_value(json_object_get(item, "queue")),
+               *caller = json_string_value(json_object_get(item, "caller"));
+    json_int_t since_us = json_integer_value(json_object_get(item, "since_us")),
+               lost_us = json_integer_value(json_object_get(item, "lost_us"));
+    if (queue && caller && since_us > 0 && lost_us > 0) /* what is too old or of no queue is refused */
+        (void)floor_restore_place(floor, &(struct floor_place){queue, strtoull(caller, NULL, 16),
+                                                               (uint64_t)since_us, (uint64_t)lost_us});
+}
+
 void state_restore(struct state *state, const struct conf *conf, struct floor *floor, struct ua *ua) {
     size_t i;
     json_t *item;
     json_array_foreach(json_object_get(state->saved, "agents"), i, item)
         restore_agent(state, conf, floor, item);
+    json_array_foreach(json_object_get(state->saved, "places"), i, item) restore_place(floor, item);
     json_decref(state->saved);
     state->saved = NULL;
     if (state->registrations && ua_restore_bindings(ua, state->registrations))
@@ -163,11 +179,15 @@ void state_restore(struct state *state, const struct conf *conf, struct floor *f
     state->due_ms = 0; /* this run's clock of ids is to be known before the next start */
 }
 
-void state_changed(struct state *state, uint32_t agent, uint64_t now_ms, uint64_t wall_us) {
-    set_since(state, agent, wall_us);
+static void soon(struct state *state, uint64_t now_ms) {
     uint64_t wait = state->cost_ms * COST_SHARE > SOON_MS ? state->cost_ms * COST_SHARE : SOON_MS;
     if (state->due_ms == NEVER)
         state->due_ms = now_ms + wait;
+}
+
+void state_changed(struct state *state, uint32_t agent, uint64_t now_ms, uint64_t wall_us) {
+    set_since(state, agent, wall_us);
+    soon(state, now_ms);
 }
 
 struct gather {
@@ -189,14 +209,24 @@ static void gather_agent(void *arg, const struct floor_agent_view *view) {
                                                (json_int_t)(since ? since : g->wall_us)));
 }
 
-static void save_presence(struct state *state, const struct conf *conf, struct floor *floor,
-                          uint64_t now_ms) {
+static void gather_place(void *arg, const struct floor_place *place) {
+    char caller[20];
+    snprintf(caller, sizeof caller, "%" PRIx64, place->caller);
+    json_array_append_new(arg, json_pack("{s:s, s:s, s:I, s:I}", "queue", place->queue, "caller", caller,
+                                         "since_us", (json_int_t)place->since_us, "lost_us",
+                                         (json_int_t)place->lost_us));
+}
+
+static void save_floor(struct state *state, const struct conf *conf, struct floor *floor, uint64_t now_ms) {
     struct clock_port clock = loop_clock();
     struct gather g = {state, conf, clock.wall_us(clock.ctx), json_array()};
+    json_t *places = json_array();
     floor_each_agent(floor, gather_agent, &g);
-    json_t *json =
-        json_pack("{s:i, s:I, s:o}", "version", 1, "id_ms",
-                  (json_int_t)(state->first_ms + (now_ms - state->started_ms)), "agents", g.agents);
+    floor_each_place(floor, gather_place, places);
+    state->places = floor_place_changes(floor);
+    json_t *json = json_pack("{s:i, s:I, s:o, s:o}", "version", 1, "id_ms",
+                             (json_int_t)(state->first_ms + (now_ms - state->started_ms)), "agents", g.agents,
+                             "places", places);
     char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
     json_decref(json);
     if (text)
@@ -237,14 +267,16 @@ uint64_t state_step(struct state *state, const struct conf *conf, struct floor *
     if (err)
         log_error("daemon", "event=state_not_saved file=%s error=%s", file_names[file],
                   log_value(strerror(err)));
+    if (now_ms >= state->look_ms && state->due_ms == NEVER && floor_place_changes(floor) != state->places)
+        soon(state, now_ms);
     if (now_ms >= state->due_ms)
-        save_presence(state, conf, floor, now_ms);
+        save_floor(state, conf, floor, now_ms);
     look_at_registrations(state, floor, ua, now_ms);
     return state->due_ms < state->look_ms ? state->due_ms : state->look_ms;
 }
 
 void state_save_all(struct state *state, const struct conf *conf, struct floor *floor, struct ua *ua,
                     uint64_t now_ms) {
-    save_presence(state, conf, floor, now_ms);
+    save_floor(state, conf, floor, now_ms);
     save_registrations(state, ua);
 }

@@ -287,7 +287,7 @@ void floor_drain(struct floor *f, bool now) {
         return;
     f->drain_now = true;
     for (struct call *call = f->first_call; call; call = call->next)
-        floor_post_call(f, call->id, &(struct call_event){.type = CALL_EV_HANGUP});
+        floor_post_call(f, call->id, &(struct call_event){.type = CALL_EV_FAIL});
     floor_pump(f);
 }
 

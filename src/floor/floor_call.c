@@ -109,17 +109,6 @@ void floor_call_deadline(struct floor *f, struct call *call) {
 
 /* ---- effects ---- */
 
-uint64_t floor_caller_key(const char *number) {
-    uint64_t key = 0xcbf29ce484222325u; /* FNV-1a */
-    uint32_t digits = 0;
-    for (; *number; number++)
-        if (*number == '+' || (*number >= '0' && *number <= '9')) {
-            key = (key ^ (unsigned char)*number) * 0x100000001b3u;
-            digits += *number != '+';
-        }
-    return digits < 3 ? 0 : key ? key : 1;
-}
-
 static void answer(struct floor *f, struct call *call) {
     struct leg *leg = floor_leg(f, call->leg);
     if (!leg || leg->state == LEG_UP)

@@ -73,6 +73,8 @@ static void visit_end(struct floor *f, const struct acd_effect *fx) {
     call->visit.position_in = fx->position_in;
     call->visit.position_out = fx->position_out;
     floor_visit_place(call, fx);
+    floor_place_ends(f, call,
+                     fx->visit_result == ACD_VISIT_ABANDONED || fx->visit_result == ACD_VISIT_FAILED);
     str_copy(call->visit.result, sizeof call->visit.result, acd_visit_result_name(fx->visit_result));
     floor_put_visit(f, call);
     stats_visit_end(f->stats, f->conf, fx->queue, fx->visit_result, floor_now_ms(f) - fx->enter_ms);
@@ -149,8 +151,12 @@ static void wrap_end(struct floor *f, const struct acd_effect *fx) {
 }
 
 static void entered(struct floor *f, const struct acd_effect *fx) {
+    const struct call *call = floor_call(f, fx->call);
+    bool resumed = fx->since_ms < fx->enter_ms;
     floor_visit_entered(f, fx);
-    if (fx->since_ms < fx->enter_ms)
+    if (call)
+        floor_place_begins(f, call, resumed);
+    if (resumed)
         stats_resumed(f->stats, fx->queue);
 }
 

@@ -100,6 +100,14 @@ struct work_queue {
 
 enum { DELAY_BUCKETS = 96 };
 
+/* A place in line that its caller may find again. Times: wall clock. */
+struct lost_place {
+    uint64_t caller; /* floor_caller_key(), 0 = free */
+    uint32_t queue;
+    uint64_t since_us, lost_us;
+};
+enum { FLOOR_PLACES = 1024 };
+
 struct floor {
     const struct conf *conf;
     struct ua_port ua;
@@ -128,6 +136,9 @@ struct floor {
     uint64_t calls_total, refused_total, failed_total, dead_total;
     struct floor_reconcile *reconcile;
     uint64_t cause_us; /* when what is being worked off happened, or was due */
+    struct lost_place place[FLOOR_PLACES];
+    uint32_t next_place;
+    uint64_t place_changes;
     uint64_t delay_bucket[DELAY_BUCKETS], dispatches;
     struct log_limit refuse_limit;
 };
@@ -190,6 +201,10 @@ void floor_end_agent(struct floor *f, struct call *call, const char *ended_by);
 /* Whatever phones of the agent still ring or talk: they stop, a talk is over. */
 void floor_desk_end(struct floor *f, uint32_t agent);
 void floor_join(struct floor *f, struct call *call);
+
+/* floor_place.c: places in line over a restart */
+void floor_place_begins(struct floor *f, const struct call *call, bool resumed);
+void floor_place_ends(struct floor *f, const struct call *call, bool lost);
 
 /* floor_record.c */
 uint64_t floor_call_time(const struct floor *f, const struct call *call); /* now, on the call's clock */

@@ -5,6 +5,7 @@ import glob
 import os
 import time
 
+import pytest
 from center import agent, queue
 
 
@@ -139,3 +140,31 @@ def test_a_torn_journal_is_repaired(make_center):
     c.daemon.start()
     c.daemon.wait_log('journal')
     c.caller('101', tone=0).call('3009').wait('up').bye()
+
+
+@pytest.mark.parametrize('way', ['kill', 'stop'])
+def test_callers_find_their_places_after_a_restart(make_center, way):
+    """Two wait and a third has just given up when the daemon ends; whoever calls again is where he was."""
+    c = make_center(queues=[queue('sales', resume_ms=60000), queue('support')], agents=[agent(1001, 'sales')])
+    third = c.enqueue('301')
+    time.sleep(1.0)
+    c.enqueue('302')
+    third.bye()
+    c.enqueue('303')
+    time.sleep(5.0)  # saved at most so late
+    if way == 'kill':
+        c.daemon.kill()
+    else:
+        c.daemon.stop()
+    c.daemon.start()
+    c.until_stored()
+    c.enqueue('401')
+    for caller in ('303', '302', '301'):
+        c.enqueue(caller)
+    assert [c.position(n) for n in ('301', '302', '303', '401')] == [1, 2, 3, 4]
+    c.until_stored()
+    visits = c.sql('SELECT x.caller, v.result, v.since_at < v.enter_at AS resumed FROM callfloor.visit v '
+                   'JOIN callfloor.contact x ON x.id = v.contact_id ORDER BY v.id')
+    lost = 'cut' if way == 'kill' else 'failed'
+    assert [(v['caller'], v['result']) for v in visits[:3]] == [('301', 'abandoned'), ('302', lost), ('303', lost)]
+    assert [(v['caller'], v['resumed']) for v in visits[3:]] == [('401', False), ('303', True), ('302', True), ('301', True)]

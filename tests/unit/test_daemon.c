@@ -51,6 +51,22 @@ int floor_restore_agent(struct floor *f, const char *agent, const char *presence
         state_changed(state_of_restore, 2, 0, 999);
     return strcmp(presence, "nonsense") ? 0 : -EINVAL;
 }
+static struct floor_place fake_place; /* queue NULL: there is none */
+static uint64_t fake_place_changes;
+void floor_each_place(const struct floor *f, void (*fn)(void *, const struct floor_place *), void *arg) {
+    if (fake_place.queue)
+        fn(arg, &fake_place);
+}
+uint64_t floor_place_changes(const struct floor *f) {
+    return fake_place_changes;
+}
+int floor_restore_place(struct floor *f, const struct floor_place *place) {
+    size_t at = strlen(restored);
+    snprintf(restored + at, sizeof restored - at, "%s:%llx@%llu-%llu ", place->queue,
+             (unsigned long long)place->caller, (unsigned long long)place->since_us,
+             (unsigned long long)place->lost_us);
+    return -ESTALE; /* is nobody's business */
+}
 void floor_counters(const struct floor *f, struct floor_counters *out) {
     *out = fake_counters;
 }
@@ -239,7 +255,8 @@ static void presence_outlives_a_restart(void **unused) {
     snprintf(expected, sizeof expected,
              "{\"version\":1,\"id_ms\":%llu,\"agents\":["
              "{\"id\":\"1001\",\"presence\":\"ready\",\"reason\":\"\",\"since_us\":111},"
-             "{\"id\":\"1002\",\"presence\":\"not_ready\",\"reason\":\"lunch\",\"since_us\":222}]}",
+             "{\"id\":\"1002\",\"presence\":\"not_ready\",\"reason\":\"lunch\",\"since_us\":222}],"
+             "\"places\":[]}",
              (unsigned long long)(5000000 + now + SOON_MS - state->started_ms));
     state_destroy(state);
     assert_file("state.json", expected);
@@ -270,6 +287,29 @@ static void who_went_home_stays_at_home(void **unused) {
     state_destroy(state);
 }
 
+static void places_in_line_outlive_a_restart(void **unused) {
+    struct state *state = open_state();
+    state_first_ms(state, 1);
+    state_restore(state, conf, NULL, NULL);
+    uint64_t now = loop_now_ms(); /* what a save cost is measured */
+    state_step(state, conf, NULL, NULL, now);
+    fake_place = (struct floor_place){"sales", 0xfedcba9876543210u, 111, 222};
+    fake_place_changes++; /* nobody tells: seen at the next look, saved soon after */
+    assert_true(state_step(state, conf, NULL, NULL, now + 100) <= now + LOOK_MS);
+    uint64_t due = state_step(state, conf, NULL, NULL, now + LOOK_MS);
+    assert_in_range(due, now + LOOK_MS, now + LOOK_MS + 1000);
+    state_step(state, conf, NULL, NULL, due);
+    assert_true(state->due_ms == NEVER);
+    assert_true(state_step(state, conf, NULL, NULL, due + LOOK_MS) > due + LOOK_MS); /* nothing has changed */
+    assert_true(state->due_ms == NEVER);
+    state_destroy(state);
+    fake_place.queue = NULL;
+    state = open_state();
+    state_restore(state, conf, NULL, NULL);
+    assert_non_null(strstr(restored, "sales:fedcba9876543210@111-222 "));
+    state_destroy(state);
+}
+
 static void ids_ascend_though_the_clock_goes_back(void **unused) {
     struct state *state = open_state();
     uint64_t first = 1800000000000;
@@ -296,6 +336,9 @@ static void damaged_files_are_empty_ones(void **unused) {
         "null",
         "{\"version\":2,\"agents\":[]}",
         "{\"version\":1,\"agents\":{\"a\":1}}",
+        "{\"version\":1,\"places\":{\"a\":1}}",
+        "{\"version\":1,\"places\":[1,null,{\"queue\":\"a\"},{\"queue\":5,\"caller\":\"1\"},"
+        "{\"queue\":\"a\",\"caller\":\"1\",\"since_us\":-1,\"lost_us\":2}]}",
         ("{\"version\":1,\"id_ms\":\"x\",\"agents\":[1,null,{\"id\":5},{\"id\":\"1001\"},"
          "{\"id\":\"9\",\"presence\":\"ready\"},{\"id\":\"1001\",\"presence\":\"ready\",\"since_us\":-5}]}"),
     };
@@ -587,6 +630,7 @@ int main(void) {
         TEST(a_failed_write_leaves_the_old_file),
         TEST(presence_outlives_a_restart),
         TEST(who_went_home_stays_at_home),
+        TEST(places_in_line_outlive_a_restart),
         TEST(ids_ascend_though_the_clock_goes_back),
         TEST(damaged_files_are_empty_ones),
         TEST(registrations_are_saved_when_they_change),

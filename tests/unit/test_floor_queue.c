@@ -306,6 +306,88 @@ static void test_lost_place_is_found_again(void **state) {
     assert_int_equal(position_of("anonymous", "500", NULL), 5);
 }
 
+/* What the daemon saves of places, and gives to the next one. */
+static struct floor_place saved[8];
+static char saved_queue[8][NAME_LEN];
+static uint32_t saved_count;
+static void save_place(void *arg, const struct floor_place *place) {
+    assert_true(saved_count < ARRAY_LEN(saved));
+    saved[saved_count] = *place;
+    str_copy(saved_queue[saved_count], NAME_LEN, place->queue);
+    saved[saved_count].queue = saved_queue[saved_count];
+    saved_count++;
+}
+static void save_places(void) {
+    saved_count = 0;
+    floor_each_place(w.floor, save_place, NULL);
+}
+/* Another daemon, so many seconds after the end of this one. */
+static void restart(void **state, uint64_t away_s) {
+    uint64_t now_us = w.now_us;
+    teardown(state);
+    setup(state);
+    w.now_us = now_us + away_s * 1000000;
+}
+
+static void test_places_outlive_a_restart(void **state) {
+    uint64_t changes = floor_place_changes(w.floor), began_us = wall(NULL);
+    uint32_t ada = call_from("48111", "500", 0);
+    assert_int_not_equal(floor_place_changes(w.floor), changes);
+    pass_ms(10000);
+    call_from("48222", "500", 0);
+    call_from("anonymous", "500", 0);
+    call_from("48333", "504", 0); /* a queue that keeps no places */
+    pass_ms(5000);
+    changes = floor_place_changes(w.floor);
+    ends(ada, 0);
+    assert_int_not_equal(floor_place_changes(w.floor), changes);
+    pass_ms(5000);
+    save_places(); /* as if killed now: one lost five seconds ago, one now */
+    assert_int_equal(saved_count, 2);
+    assert_true(saved[0].caller == floor_caller_key("48111") && saved[1].caller == floor_caller_key("48222"));
+    assert_int_equal(saved[0].since_us, began_us);
+    assert_int_equal(saved[0].lost_us, began_us + 15000000);
+    assert_int_equal(saved[1].since_us, began_us + 10000000);
+    assert_int_equal(saved[1].lost_us, began_us + 20000000);
+    restart(state, 50); /* 1: 55 seconds after the loss of the first, which is kept for 60 */
+    assert_int_equal(floor_restore_place(w.floor, &saved[0]), 0);
+    assert_int_equal(floor_restore_place(w.floor, &saved[1]), 0);
+    saved[0].queue = "gone";
+    assert_int_equal(floor_restore_place(w.floor, &saved[0]), -ENOENT);
+    saved[0].queue = "all";
+    save_places(); /* the next restart may come soon */
+    assert_int_equal(saved_count, 2);
+    assert_int_equal(position_of("48444", "500", NULL), 1);
+    assert_int_equal(position_of("48222", "500", NULL), 1);
+    assert_int_equal(position_of("48111", "500", NULL), 1);
+    assert_int_equal(wall(NULL) - w.last[RECORD_VISIT].visit.since_us, 70000000);
+    save_places(); /* their places are used up; they wait, and have them again if we die now */
+    assert_int_equal(saved_count, 3);
+    assert_int_equal(saved[1].lost_us, wall(NULL));
+    struct floor_place first = saved[2];
+    first.lost_us -= 1000000;
+    restart(state, 59);
+    assert_int_equal(floor_restore_place(w.floor, &saved[1]), 0);
+    assert_int_equal(floor_restore_place(w.floor, &first), -ESTALE);
+    first.lost_us = wall(NULL) + 1; /* by a clock that was wrong */
+    assert_int_equal(floor_restore_place(w.floor, &first), -EINVAL);
+    first.lost_us = first.since_us - 1;
+    assert_int_equal(floor_restore_place(w.floor, &first), -EINVAL);
+    assert_int_equal(position_of("48111", "500", NULL), 1);
+    assert_int_equal(position_of("48222", "500", NULL), 1);
+}
+
+/* Whom the end of a drain cuts off has lost the place by our fault. */
+static void test_drained_callers_keep_their_places(void **state) {
+    call_from("48111", "500", 0);
+    floor_drain(w.floor, true);
+    check();
+    assert_string_equal(result_of(RECORD_VISIT, visit), "failed");
+    save_places();
+    assert_int_equal(saved_count, 1);
+    assert_true(saved[0].caller == floor_caller_key("48111"));
+}
+
 /* ---- the customer's agent ---- */
 
 static void known_as(const char *last, const char *owner) {
@@ -608,6 +690,8 @@ int main(void) {
         floor_test(test_removed_agent_stops_ringing_alone),
         floor_test(test_caller_key),
         floor_test(test_lost_place_is_found_again),
+        floor_test(test_places_outlive_a_restart),
+        floor_test(test_drained_callers_keep_their_places),
         floor_test(test_preferred_agent),
         floor_test(test_preferred_agent_is_waited_for),
         floor_test(test_keys_lead_out_of_the_queue),
