@@ -78,6 +78,19 @@ bool acd_queue_unpaused(const struct acd *acd, const struct acd_queue *queue) {
     return acd_bits_meet(queue->staff_groups, acd->plan.ready_groups, acd->plan.group_words);
 }
 
+/* Too long is never the time of ringing alone: a queue whose agents idle lets callers in, or it could not
+ * learn that they answer sooner. */
+static bool too_long(struct acd *acd, struct acd_queue *queue) {
+    struct acd_call would = {.queue = queue, .since_ms = acd->now};
+    if (!queue->set.max_expected_wait_ms)
+        return false;
+    would.step = acd_step_now(acd, &would);
+    if (acd_candidates(acd, &would, 1))
+        return false;
+    uint64_t wait_ms = acd_expected(acd, queue, NULL).p80_ms;
+    return wait_ms != NEVER && wait_ms > queue->set.max_expected_wait_ms;
+}
+
 bool acd_queue_door(struct acd *acd, struct acd_queue *queue, bool resumed, enum acd_visit_result *refusal) {
     const struct conf_queue *set = &queue->set;
     uint32_t limit = set->max_waiting ? set->max_waiting : acd->conf->max_calls;
@@ -100,12 +113,8 @@ bool acd_queue_door(struct acd *acd, struct acd_queue *queue, bool resumed, enum
         *refusal = ACD_VISIT_FULL;
         return false;
     }
-    if (set->max_expected_wait_ms) {
-        uint64_t wait_ms = acd_expected(acd, queue, NULL).p80_ms;
-        *refusal = ACD_VISIT_TOO_LONG;
-        return wait_ms == NEVER || wait_ms <= set->max_expected_wait_ms;
-    }
-    return true;
+    *refusal = ACD_VISIT_TOO_LONG;
+    return !too_long(acd, queue);
 }
 
 void acd_doors_check(struct acd *acd, const struct acd_group *group) {

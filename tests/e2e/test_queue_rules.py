@@ -325,7 +325,6 @@ def test_doors_and_their_results(make_center):
     assert [shown[name]['other'] for name in ('none', 'paused', 'full', 'long', 'empty')] == [1, 1, 1, 1, 1]
 
 
-@pytest.mark.xfail(strict=True, reason='the expected wait of a caller whom an idle agent could take is the time of ringing')
 def test_an_idle_agent_is_no_long_wait(make_center):
     """A caller for whom a phone would ring at once is not refused for having to wait too long; else nobody ever comes in, and
     it is never learnt that phones are answered sooner."""

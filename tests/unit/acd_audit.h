@@ -153,6 +153,16 @@ static inline bool audit_takes_entry(const struct audit *audit, const struct acd
     return true;
 }
 
+/* A caller who came now would find an able agent: then there is no wait to speak of. */
+static inline bool audit_served_now(const struct audit *audit, uint32_t queue) {
+    const struct audit_call call = {.queue = queue, .since_ms = audit->now};
+    uint32_t step = oracle_manned_step(audit, &call, oracle_time_step(audit, &call));
+    for (uint32_t i = 1; i <= audit->conf->agent_count; i++)
+        if (oracle_able(audit, i) && oracle_serves(audit, i, queue, step))
+            return true;
+    return false;
+}
+
 /* What the door says; ANSWERED: come in. */
 static inline enum acd_visit_result audit_door(const struct audit *audit, uint32_t number, bool resumed) {
     const struct audit_queue *queue = &audit->queue[number];
@@ -166,7 +176,7 @@ static inline enum acd_visit_result audit_door(const struct audit *audit, uint32
     if (!resumed && limit && oracle_waiting(audit, number) >= limit)
         return ACD_VISIT_FULL;
     if (!resumed && queue->set.max_expected_wait_ms && queue->expected_ms != NEVER &&
-        queue->expected_ms > queue->set.max_expected_wait_ms)
+        queue->expected_ms > queue->set.max_expected_wait_ms && !audit_served_now(audit, number))
         return ACD_VISIT_TOO_LONG;
     return ACD_VISIT_ANSWERED;
 }
