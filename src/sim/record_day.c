@@ -13,7 +13,7 @@ struct recorded_contact { /* what is known so far */
     uint64_t id;
     UT_hash_handle hh;
     char called[NUMBER_LEN], caller[NUMBER_LEN], queue[NAME_LEN], result[24], agent[NAME_LEN];
-    uint64_t enter_us, leave_us, exit_us, ring_us, talk_ms, wrap_ms;
+    uint64_t enter_us, leave_us, exit_us, ring_us, rang_us, talk_ms, wrap_ms;
     uint32_t visits, offers, missed, rejected, busy;
     uint32_t open; /* visits and offers: they may end after the contact */
     bool handled, over, wrapping;
@@ -47,11 +47,11 @@ static void write_contact(struct recorder *r, const struct recorded_contact *c) 
     char caller[24];
     snprintf(caller, sizeof caller, "%012llx",
              (unsigned long long)(draw_key_text(r->world->seed, c->caller) & 0xffffffffffff));
-    json_t *line = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:i, s:i, s:i}", "kind",
+    json_t *line = json_pack("{s:s, s:I, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:i, s:i, s:i, s:I}", "kind",
                              "contact", "at_ms", ms(c->enter_us), "called", c->called, "caller", caller,
                              "queue", c->queue, "result", c->result, "wait_ms", ms(c->leave_us - c->enter_us),
                              "visits", (int)c->visits, "offers", (int)c->offers, "missed", (int)c->missed,
-                             "rejected", (int)c->rejected, "busy", (int)c->busy);
+                             "rejected", (int)c->rejected, "busy", (int)c->busy, "rang_ms", ms(c->rang_us));
     if (line && c->handled) {
         json_object_set_new(line, "agent", json_string(c->agent));
         json_object_set_new(line, "ring_ms", json_integer(ms(c->ring_us)));
@@ -122,8 +122,13 @@ static void offer_row(struct recorder *r, const struct record_offer *row, struct
     c->missed += !strcmp(row->result, acd_offer_result_name(ACD_OFFER_NO_ANSWER));
     c->rejected += !strcmp(row->result, acd_offer_result_name(ACD_OFFER_REJECTED));
     c->busy += !strcmp(row->result, acd_offer_result_name(ACD_OFFER_BUSY));
-    if (!strcmp(row->result, acd_offer_result_name(ACD_OFFER_ANSWERED)))
-        c->ring_us = row->end_us - (row->ring_us ? row->ring_us : row->reserve_us);
+    uint64_t ring_us = row->ring_us ? row->end_us - row->ring_us : 0;
+    bool answered = !strcmp(row->result, acd_offer_result_name(ACD_OFFER_ANSWERED));
+    if (answered)
+        c->ring_us = ring_us;
+    if (answered || !strcmp(row->result, acd_offer_result_name(ACD_OFFER_CALLER_GONE)) ||
+        !strcmp(row->result, acd_offer_result_name(ACD_OFFER_LOST_RACE)))
+        c->rang_us += ring_us;
     maybe_done(r, c);
 }
 

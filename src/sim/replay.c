@@ -9,7 +9,7 @@
 #include <string.h>
 #include <uthash.h>
 
-enum { STREAM_RESIDUAL = 40, STREAM_TALKS };
+enum { STREAM_RESIDUAL = 40, STREAM_TALKS, STREAM_RINGS };
 enum { TIMER_MS = 50 }; /* a timer's end is seen so late at most */
 #define FOR_EVER_US (24 * 3600 * 1000000ull)
 
@@ -27,6 +27,8 @@ struct recorded_call {
     uint64_t at_ms, wait_ms;
     uint64_t exit_ms;                   /* NEVER = no key pressed */
     uint64_t talk_ms, wrap_ms, ring_ms; /* NEVER = nobody talked */
+    uint64_t rang_ms;                   /* all phones together */
+    uint32_t phones;                    /* that rang to be answered: not missed, rejected, busy */
     uint32_t person, queue;             /* queue: number of its name */
     char called[NUMBER_LEN];
     const char *agent; /* who talked; NULL = nobody */
@@ -56,7 +58,7 @@ struct recording {
     uint32_t duty_count, duty_capacity;
     struct names persons, queues, agents;
     uint32_t withheld;
-    uint64_t handled, missed, rejected, busy;
+    uint64_t handled, missed, rejected, busy, rang_ms;
     uint64_t paused_ms, pauses; /* by the distributor, for missed calls */
 };
 
@@ -165,7 +167,10 @@ static void read_contact(struct reader *r, const json_t *line) {
                               .talk_ms = number_of(r, line, "talk_ms"),
                               .wrap_ms = number_of(r, line, "wrap_ms"),
                               .ring_ms = number_of(r, line, "ring_ms"),
+                              .rang_ms = count_of(r, line, "rang_ms"),
                               .number = rec->call_count};
+    uint64_t missed = count_of(r, line, "missed"), rejected = count_of(r, line, "rejected"),
+             busy = count_of(r, line, "busy"), offers = count_of(r, line, "offers");
     const char *caller = text_of(line, "caller"), *result = text_of(line, "result");
     char nobody[24];
     snprintf(nobody, sizeof nobody, "withheld %u", rec->withheld); /* each somebody else */
@@ -182,9 +187,11 @@ static void read_contact(struct reader *r, const json_t *line) {
     c.queue = (uint32_t)queue;
     c.abandoned = !strcmp(result, "abandoned");
     rec->handled += c.talk_ms != NEVER;
-    rec->missed += count_of(r, line, "missed");
-    rec->rejected += count_of(r, line, "rejected");
-    rec->busy += count_of(r, line, "busy");
+    c.phones = (uint32_t)(offers > missed + rejected + busy ? offers - missed - rejected - busy : 0);
+    rec->missed += missed;
+    rec->rejected += rejected;
+    rec->busy += busy;
+    rec->rang_ms += c.rang_ms;
     void *list = room(r, rec->call, rec->call_count, &rec->call_capacity, sizeof c);
     if (person < 0 || queue < 0 || agent < 0 || !list) {
         r->err = -ENOMEM;
@@ -399,6 +406,20 @@ static uint64_t patience_us(const struct recording *rec, const struct recorded_c
     return c->wait_ms * 1000 + draw_exponential(&stream, mean_us);
 }
 
+/* Until phones are answered: all the time they rang / calls answered. */
+static uint64_t mean_ring_us(const struct recording *rec) {
+    return rec->handled ? rec->rang_ms * 1000 / rec->handled : 0;
+}
+
+/* Where one phone rang, it is known how long, or at least how long; where several did, each is drawn. */
+static uint64_t ring_us(const struct recording *rec, const struct recorded_call *c, uint64_t stream) {
+    if (c->phones != 1)
+        return NEVER;
+    if (c->ring_ms != NEVER)
+        return c->ring_ms * 1000;
+    return c->rang_ms * 1000 + draw_exponential(&stream, mean_ring_us(rec));
+}
+
 /* Whose talk this call has: its own, or that of some other caller of the queue. */
 static const struct recorded_call *talk_of(const struct recording *rec, const struct recorded_call *c,
                                            uint64_t stream) {
@@ -420,7 +441,7 @@ static int plan_call(struct plan *plan, const struct recording *rec, const struc
     caller.patience_us = patience_us(rec, c, draw_key(caller.stream, STREAM_RESIDUAL, 0));
     caller.talk_us = us_or_never(talk->talk_ms);
     caller.wrap_us = wrap_us(plan->conf, rec, talk);
-    caller.ring_us = us_or_never(talk->ring_ms);
+    caller.ring_us = ring_us(rec, c, draw_key(caller.stream, STREAM_RINGS, 0));
     str_copy(way.number, sizeof way.number, c->called);
     str_copy(way.queue, sizeof way.queue, rec->queue[c->queue].name);
     caller.way = plan_way(plan, &way);
@@ -478,6 +499,7 @@ void replay_scenario(const struct recording *recording, struct scenario *s) {
     s->every_agent.no_answer = (double)recording->missed / offers;
     s->every_agent.reject = (double)recording->rejected / offers;
     s->every_agent.busy = (double)recording->busy / offers;
+    s->every_agent.answer = (struct draw){DRAW_EXPONENTIAL, mean_ring_us(recording), 0};
     s->every_agent.pause_per_hour = s->every_agent.own_call_per_hour = 0;
     if (recording->pauses)
         s->every_agent.notice =
