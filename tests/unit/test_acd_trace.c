@@ -15,6 +15,8 @@ struct stage {
     size_t used;
     bool entered; /* the scenario wants to see these effects, too */
 };
+/* What of an event's effects is shown: ">" all, "~" all but agents' states, "." none. */
+enum shown { ALL, NO_STATES, NONE };
 
 static void PRINTF_LIKE(2, 3) say(struct stage *stage, const char *format, ...) {
     va_list args;
@@ -127,7 +129,13 @@ static void answer(struct stage *stage, const char *question) {
     }
 }
 
-static void send(struct stage *stage, const char *line) {
+static bool shows(const struct stage *stage, const struct acd_effect *effect, enum shown shown) {
+    if (effect->type == ACD_FX_ENTERED)
+        return stage->entered && shown != NONE;
+    return shown == ALL || (shown == NO_STATES && effect->type != ACD_FX_AGENT);
+}
+
+static void send(struct stage *stage, const char *line, enum shown shown) {
     struct acd_event event;
     struct acd_effects effects = {0};
     struct conf *old = NULL;
@@ -143,10 +151,9 @@ static void send(struct stage *stage, const char *line) {
     int rc = acd_step(stage->acd, &event, &effects);
     world_free(old);
     for (uint32_t i = 0; i < effects.count; i++) {
-        if (effects.item[i].type == ACD_FX_ENTERED && !stage->entered)
-            continue;
         acd_effect_text(&effects.item[i], text, sizeof text);
-        say(stage, "%s\n", text);
+        if (shows(stage, &effects.item[i], shown))
+            say(stage, "%s\n", text);
     }
     free(effects.item);
     if (rc)
@@ -154,6 +161,22 @@ static void send(struct stage *stage, const char *line) {
     const char *broken = acd_check(stage->acd);
     if (broken)
         fail_msg("after \"%s\": %s", line, broken);
+}
+
+/* An event for each of "agent=3-5". */
+static void send_all(struct stage *stage, const char *line, enum shown shown) {
+    const char *range = strstr(line, "agent=");
+    unsigned first, last;
+    int used;
+    if (!range || sscanf(range, "agent=%u-%u%n", &first, &last, &used) != 2) {
+        send(stage, line, shown);
+        return;
+    }
+    for (; first <= last; first++) {
+        char text[200];
+        snprintf(text, sizeof text, "%.*sagent=%u%s", (int)(range - line), line, first, range + used);
+        send(stage, text, shown);
+    }
 }
 
 /* The whole transcript of a script; to be freed. */
@@ -165,13 +188,13 @@ static char *transcript(const char *name, const char *script) {
     assert_int_equal(acd_create(&stage->acd, 1), 0);
     for (char *line = strtok_r(copy, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         char *body = line + 2;
-        if (!strchr("@>?#", *line))
+        if (!strchr("@>~.?#", *line))
             continue;
         say(stage, "%s\n", line);
         if (*line == '@' && script_line(stage->draft, body))
             fail_msg("%s: not a configuration: %s", name, line);
-        else if (*line == '>')
-            send(stage, body);
+        else if (strchr(">~.", *line))
+            send_all(stage, body, *line == '>' ? ALL : *line == '~' ? NO_STATES : NONE);
         else if (*line == '?')
             answer(stage, body);
     }
