@@ -112,6 +112,8 @@ static void number_cell(struct table *t, double value, enum tally_unit unit, con
     const char *before = plus ? "+" : *sign == '+' ? "" : sign;
     if (isnan(value))
         table_cell(t, "-");
+    else if (fabs(value) * (unit == UNIT_SHARE ? 100 : 1) < 0.05)
+        table_cell(t, "%s0", *sign == '+' ? "" : sign);
     else if (unit == UNIT_SHARE)
         table_cell(t, "%s%.1f %%", before, value * 100);
     else if (unit == UNIT_SECONDS)
@@ -138,7 +140,7 @@ static void print_queue(const struct comparison *c, uint32_t queue, FILE *out) {
         struct sample a = sample_of(values(c, 0, queue, kpi), c->runs),
                       b = sample_of(values(c, 1, queue, kpi), c->runs);
         struct sample both = c->name[1] ? difference(c, queue, kpi) : a;
-        if (!a.count && !b.count)
+        if ((!a.count && !b.count) || (kpi == KPI_OTHER_RATE && !(a.mean > 0) && !(b.mean > 0)))
             continue;
         table_cell(&t, "%s", info->title);
         number_cell(&t, a.mean, info->unit, "");

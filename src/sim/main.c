@@ -169,17 +169,8 @@ static int load_conf(struct conf **conf, const char *path) {
     return 0;
 }
 
-static int prepare(struct job *job) {
-    int status = load_conf(&job->conf, job->conf_path);
-    if (!status && job->other_path)
-        status = load_conf(&job->other, job->other_path);
-    if (status)
-        return status;
-    if (job->scenario_path && scenario_load(&job->file, job->scenario_path, told, NULL))
-        return 2;
-    if (job->calls && job->file.arrivals_count)
-        return complain("--calls: the scenario has arrivals of its own");
-    job->scenario = job->file;
+/* Options go before the scenario. */
+static void apply_options(struct job *job) {
     if (job->calls)
         job->scenario.calls = job->calls;
     else if (!job->scenario.calls || (job->conf_path && !job->scenario_path))
@@ -190,13 +181,25 @@ static int prepare(struct job *job) {
         job->scenario.check = false;
     if (job->no_faults)
         job->scenario.faults = (struct faults){0};
-    if (job->replay_path) {
-        if (replay_read(&job->recording, job->replay_path, told, NULL))
-            return 2;
-        if (!job->scenario_path) /* what failed that day is in its figures already */
-            job->scenario.faults = (struct faults){0};
+}
+
+static int prepare(struct job *job) {
+    int status = load_conf(&job->conf, job->conf_path);
+    if (!status && job->other_path)
+        status = load_conf(&job->other, job->other_path);
+    if (status)
+        return status;
+    if (job->scenario_path && scenario_load(&job->file, job->scenario_path, told, NULL))
+        return 2;
+    if (job->calls && job->file.arrivals_count)
+        return complain("--calls: the scenario has arrivals of its own");
+    if (job->replay_path && replay_read(&job->recording, job->replay_path, told, NULL))
+        return 2;
+    /* what failed on a recorded day is in its figures already */
+    job->scenario = job->recording && !job->scenario_path ? scenario_plain : job->file;
+    apply_options(job);
+    if (job->recording)
         replay_scenario(job->recording, &job->scenario);
-    }
     if (scenario_check(&job->scenario, job->conf, told, NULL))
         return 2;
     if (job->queue && !conf_find_queue(job->conf, job->queue))

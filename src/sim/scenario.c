@@ -57,6 +57,21 @@ const struct scenario scenario_default = {
     .check = true,
 };
 
+const struct scenario scenario_plain = {
+    .day_us = 24 * 3600 * 1000000ull,
+    .close_us = 1800 * 1000000ull,
+    .interval_us = 1800 * 1000000ull,
+    .persons = 20000,
+    .every_queue = {.patience = SECONDS(120),
+                    .talk = SECONDS(180),
+                    .wrapup = SECONDS(10),
+                    .again_after = SECONDS(180),
+                    .exit_after = SECONDS(30)},
+    .every_agent = {.answer = SECONDS(4), .pause = SECONDS(300), .notice = SECONDS(60)},
+    .faults = {.late_loop_us = 20000},
+    .check = true,
+};
+
 const double scenario_two_peaks[24] = {0.2, 0.1, 0.1, 0.1, 0.1, 0.3, 1, 3, 7, 10,  11, 9,
                                        7,   8,   10,  9,   7,   5,   4, 3, 2, 1.5, 1,  0.6};
 
@@ -85,7 +100,7 @@ void scenario_done(struct scenario *s) {
     free(s->shift);
     free(s->act);
     free(s->path);
-    *s = scenario_default;
+    *s = scenario_plain;
 }
 
 const struct queue_habits *scenario_queue(const struct scenario *s, const char *name) {

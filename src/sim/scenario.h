@@ -132,9 +132,11 @@ struct scenario {
     uint32_t act_count;
 };
 extern const struct scenario scenario_default; /* 20,000 calls in 24 h, a little of all that fails */
+extern const struct scenario scenario_plain;   /* nothing fails, nobody does more than needed; no calls */
 
 typedef void scenario_error_fn(void *arg, const char *message);
-/* Into a copy of scenario_default. Problems are told as FILE:LINE: ... ; 0 or -EINVAL. */
+/* Into a copy of scenario_plain: what the file does not say does not happen. Problems are told as FILE:LINE:
+ * ... ; 0 or -EINVAL. */
 int scenario_load(struct scenario *s, const char *path, scenario_error_fn *errors, void *arg);
 int scenario_parse(struct scenario *s, const char *text, scenario_error_fn *errors, void *arg);
 /* Frees what a loaded scenario owns. */

@@ -390,6 +390,12 @@ static void read_arrivals(struct reader *r, const config_setting_t *list) {
     }
 }
 
+/* Who says how long the work after a call takes means that wrap-up ends with it. */
+static void done_when_given(const config_setting_t *group, struct queue_habits *habits) {
+    if (config_setting_get_member(group, "wrapup_s") && !config_setting_get_member(group, "wrapup_done"))
+        habits->done = 1;
+}
+
 static void read_queues(struct reader *r, const config_setting_t *list) {
     static const struct option name[] = {{"name", TEXT, QUEUE(name)}};
     static const struct table tables[] = {TABLE(name, 0), TABLE(queue_options, 0)};
@@ -404,6 +410,7 @@ static void read_queues(struct reader *r, const config_setting_t *list) {
             if (!take_from(r, one, tables, ARRAY_LEN(tables), &s->queue[i]))
                 unknown(r, one, tables, ARRAY_LEN(tables), "");
         }
+        done_when_given(group, &s->queue[i]);
         if (!*s->queue[i].name)
             tell(r, group, "queues: a queue without a name");
     }
@@ -513,7 +520,6 @@ static void read_acts(struct reader *r, const config_setting_t *list) {
 static void read_faults(struct reader *r, const config_setting_t *group) {
     static const struct table tables[] = {TABLE(fault_options, 0)};
     struct faults *faults = &r->scenario->faults;
-    *faults = (struct faults){.late_loop_us = faults->late_loop_us};
     if (!config_setting_is_group(group)) {
         tell(r, group, "faults: expected a group; { } is none");
         return;
@@ -545,6 +551,7 @@ static void read_file(struct reader *r, const config_setting_t *root) {
         if (!list && !take_from(r, one, tables, ARRAY_LEN(tables), s))
             unknown(r, one, tables, ARRAY_LEN(tables) - 1, ", arrivals, queues, agents, acts, faults");
     }
+    done_when_given(root, &s->every_queue);
     if (!s->day_us || !s->interval_us || !s->persons)
         tell(r, root, "hours, interval_min and persons may not be 0");
     for (size_t k = 0; k < ARRAY_LEN(lists); k++) { /* afterwards: their defaults are the values above */
@@ -570,8 +577,7 @@ static int finish(struct reader *r, config_t *file, int parsed, const char *path
         r->errors(r->arg, message);
         err = -EINVAL;
     } else {
-        *r->scenario = scenario_default;
-        r->scenario->calls = 0; /* by the number of agents, unless given */
+        *r->scenario = scenario_plain;
         r->scenario->path = strdup(path);
         read_file(r, config_root_setting(file));
         err = r->no_memory || !r->scenario->path ? -ENOMEM : r->problems ? -EINVAL : 0;
