@@ -181,7 +181,7 @@ struct acd_plan {
 };
 
 struct acd_lost_place {
-    uint64_t caller, since_ms, until_ms; /* caller 0: free */
+    uint64_t caller, since_ms, until_ms, serial; /* caller 0: free; serial: order of losing */
     uint32_t queue;
     int32_t priority;
 };
@@ -209,7 +209,7 @@ struct acd {
     struct acd_skill_change *change;
     uint32_t change_count;
     struct acd_lost_place lost[ACD_LOST_PLACES];
-    uint32_t lost_next;
+    uint64_t lost_serial;
     struct acd_decisions decisions;
     struct acd_effects *out; /* of the step in progress */
 };
