@@ -340,6 +340,189 @@ static void checker_sees_the_promise_broken(void **state) {
     free(fx.item);
 }
 
+/* Steps, tiers, several phones, a preferred agent, the reserve: agents 1 and 2 ring for call 1, agent 3 is
+ * paused, call 2 waits for agent 1 alone, call 3 for anybody. */
+static void checker_sees_the_rules_broken(void **state) {
+    char lines[][120] = {"queue 1 ring_all ring=100000000 step=50000::2 preferred=last preferred_wait=60000 "
+                         "reserve=tier:3,waiting:9/8",
+                         "agent 1 queues=1 auto", "agent 2 queues=1 auto", "agent 3 queues=1:2"};
+    struct acd_effects fx = {0};
+    struct damage d = {0};
+    struct conf *conf = world_conf(0, 0, 0);
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        assert_int_equal(script_line(conf, lines[i]), 0);
+    assert_int_equal(acd_create(&d.acd, 1), 0);
+    effect_of(d.acd, (struct acd_event){.type = ACD_EV_CONFIGURE, .conf = conf}, ACD_FX_TYPES);
+    for (uint32_t i = 1; i <= 3; i++)
+        effect_of(d.acd, (struct acd_event){.type = ACD_EV_REACHABLE, .agent = i}, ACD_FX_TYPES);
+    effect_of(d.acd, (struct acd_event){.type = ACD_EV_LOGIN, .agent = 3}, ACD_FX_TYPES);
+    enter(d.acd, 1, 1, ACD_FX_OFFER);
+    effect_of(d.acd, (struct acd_event){.type = ACD_EV_CALL_ENTER, .call = 2, .queue = 1, .preferred = 1},
+              ACD_FX_TYPES);
+    enter(d.acd, 3, 1, ACD_FX_TYPES);
+    struct acd_call *rings = acd_call(d.acd, 1), *prefers = acd_call(d.acd, 2);
+    struct acd_queue *queue = rings->queue;
+    d.agent = d.acd->agent[2];
+    d.waiting = acd_call(d.acd, 3);
+    assert_int_equal(rings->ringing_count, 2);
+    assert_ptr_equal(prefers->only, d.acd->agent[0]);
+    BREAK(rings->ringing_count, 1, "I3");
+    BREAK(rings->round_ms, 1, "I3");
+    BREAK(rings->excluded[1], 2, "I11");
+    BREAK(prefers->only->presence, ACD_LOGGED_OUT, "I6");
+    BREAK(prefers->only, d.agent, "I11");
+    BREAK(prefers->only, NULL, "I4");
+    BREAK(prefers->preferred, 2, "I11");
+    BREAK(prefers->excluded[0], 1, "I11");
+    BREAK(prefers->only_to_ms, 0, "I11");
+    BREAK(prefers->only_to_ms, 40000, "I5");
+    BREAK(d.waiting->step, 2, "I12");
+    BREAK(d.waiting->step, 1, "I5");
+    BREAK(conf->queue[0].step[0].after_ms, 0, "I12");
+    BREAK(d.waiting->queue->set.strategy, CONF_LINEAR, "I4"); /* call 1 does not want a third phone then */
+    BREAK(queue->open_tier, 2, "I13");
+    BREAK(queue->reserves_in, 1, "I13");
+    BREAK(conf->queue[0].reserve[0].waiting, 3, "I13");
+    acd_destroy(d.acd);
+    world_free(conf);
+    free(fx.item);
+}
+
+/* Who is able and may take a call by a step, a tier, a skill or a preference idles. */
+static void checker_sees_all_who_may(void **state) {
+    char lines[][120] = {"queue 1 skill=1:5 step=10000:2:2", "agent 1 queues=1 skill=1:3 auto",
+                         "agent 2 queues=1:2 skill=2:1 auto", "agent 3 queues=1 skill=1:9"};
+    struct damage d = {0};
+    struct conf *conf = world_conf(0, 0, 0);
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        assert_int_equal(script_line(conf, lines[i]), 0);
+    assert_int_equal(acd_create(&d.acd, 1), 0);
+    effect_of(d.acd, (struct acd_event){.type = ACD_EV_CONFIGURE, .conf = conf}, ACD_FX_TYPES);
+    for (uint32_t i = 1; i <= 3; i++)
+        effect_of(d.acd, (struct acd_event){.type = ACD_EV_REACHABLE, .agent = i}, ACD_FX_TYPES);
+    effect_of(d.acd, (struct acd_event){.type = ACD_EV_LOGIN, .agent = 3}, ACD_FX_TYPES);
+    effect_of(d.acd, (struct acd_event){.type = ACD_EV_PAUSE, .agent = 3}, ACD_FX_TYPES); /* no reason */
+    effect_of(d.acd, (struct acd_event){.type = ACD_EV_CALL_ENTER, .call = 1, .queue = 1, .excluded = {2}},
+              ACD_FX_TYPES);
+    d.waiting = acd_call(d.acd, 1);
+    BREAK(d.acd->agent[2]->presence, ACD_READY, "I1"); /* has the skill */
+    BREAK(conf->agent[0].skill[0].level, 5, "I1");
+    effect_of(d.acd, (struct acd_event){.type = ACD_EV_TICK, .now_ms = 10000}, ACD_FX_STEP);
+    assert_int_equal(d.waiting->step, 1);
+    BREAK(d.waiting->excluded[0], 0, "I1");
+    BREAK(conf->agent[0].skill[0].skill, 2, "I1");
+    d.waiting->excluded[0] = 1;
+    wants(&d, "I1"); /* another is excluded than was matched by */
+    d.waiting->excluded[0] = 2;
+    struct acd_skill_change change = {.agent = 1, .skill = 2, .level = 1};
+    d.acd->change = &change;
+    d.acd->change_count = 1;
+    wants(&d, "I1");
+    d.acd->change = NULL;
+    d.acd->change_count = 0;
+    assert_null(acd_check(d.acd));
+    acd_destroy(d.acd);
+    world_free(conf);
+}
+
+/* ---- lost places ---- */
+
+static void lose(struct acd *acd, uint64_t caller, uint64_t now) {
+    effect_of(acd,
+              (struct acd_event){
+                  .type = ACD_EV_CALL_ENTER, .now_ms = now, .call = caller, .queue = 1, .caller = caller},
+              ACD_FX_ENTERED);
+    effect_of(
+        acd,
+        (struct acd_event){
+            .type = ACD_EV_CALL_LEAVE, .now_ms = now, .call = caller, .visit_result = ACD_VISIT_ABANDONED},
+        ACD_FX_VISIT_END);
+}
+/* Since when the caller is in line, who does not hang up this time. */
+static uint64_t back_since(struct acd *acd, uint64_t caller, uint64_t now) {
+    return effect_of(acd,
+                     (struct acd_event){.type = ACD_EV_CALL_ENTER,
+                                        .now_ms = now,
+                                        .call = 100000 + caller,
+                                        .queue = 1,
+                                        .caller = caller},
+                     ACD_FX_ENTERED)
+        .since_ms;
+}
+
+/* 1024 are remembered. What has been used up or has expired makes room first, then the oldest goes. */
+static void lost_places_are_bounded(void **state) {
+    char line[] = "queue 1 resume=1000000";
+    struct conf *conf = world_conf(1, 0, 0);
+    struct acd *acd;
+    assert_int_equal(script_line(conf, line), 0);
+    assert_int_equal(acd_create(&acd, 1), 0);
+    effect_of(acd, (struct acd_event){.type = ACD_EV_CONFIGURE, .conf = conf}, ACD_FX_TYPES);
+    for (uint64_t caller = 1; caller <= 1024; caller++)
+        lose(acd, caller, 1000 + caller);
+    assert_int_equal(back_since(acd, 700, 3000), 1700); /* used up: one is free */
+    lose(acd, 5000, 4000);
+    lose(acd, 5000, 4001); /* the same one: needs no other */
+    assert_int_equal(back_since(acd, 1, 5000), 1001);
+    lose(acd, 5001, 5000);
+    lose(acd, 5002, 5000); /* one too many */
+    assert_int_equal(back_since(acd, 2, 6000), 6000);
+    assert_int_equal(back_since(acd, 3, 6000), 1003);
+    assert_int_equal(back_since(acd, 5000, 6000), 4000);
+    assert_int_equal(back_since(acd, 5002, 6000), 5000);
+    assert_int_equal(back_since(acd, 1024, 1002023), 2024); /* in its last millisecond */
+    assert_int_equal(back_since(acd, 1023, 1002023), 1002023);
+    acd_destroy(acd);
+    world_free(conf);
+}
+
+/* ---- told waits ---- */
+
+static uint64_t told_at(struct acd *acd, uint64_t call, uint64_t now) {
+    uint64_t wait_ms =
+        effect_of(acd, (struct acd_event){.type = ACD_EV_TELL, .now_ms = now, .call = call}, ACD_FX_TOLD)
+            .wait_ms;
+    assert_true(wait_ms != NEVER);
+    return now + wait_ms;
+}
+
+/* Callers of higher priority come before: what was said stands. When an agent goes it may be later. */
+static void told_never_later_unless_agents_go(void **state) {
+    char lines[][60] = {"queue 1 handle=120000 patience=600000000", "agent 1 queues=1 auto",
+                        "agent 2 queues=1 auto", "agent 3 queues=1 auto"};
+    struct conf *conf = world_conf(0, 0, 0);
+    struct acd *acd;
+    for (size_t i = 0; i < ARRAY_LEN(lines); i++)
+        assert_int_equal(script_line(conf, lines[i]), 0);
+    assert_int_equal(acd_create(&acd, 1), 0);
+    effect_of(acd, (struct acd_event){.type = ACD_EV_CONFIGURE, .conf = conf}, ACD_FX_TYPES);
+    for (uint32_t i = 1; i <= 3; i++) {
+        effect_of(acd, (struct acd_event){.type = ACD_EV_REACHABLE, .agent = i}, ACD_FX_TYPES);
+        struct acd_effect offer = enter(acd, i, 1, ACD_FX_OFFER);
+        effect_of(acd, (struct acd_event){.type = ACD_EV_OFFER_ANSWERED, .offer = offer.offer},
+                  ACD_FX_CONNECT);
+    }
+    enter(acd, 10, 1, ACD_FX_ENTERED);
+    uint64_t first = told_at(acd, 10, 1000);
+    assert_in_range(first, 10000, 300000);
+    for (uint64_t call = 11; call < 20; call++)
+        effect_of(acd,
+                  (struct acd_event){
+                      .type = ACD_EV_CALL_ENTER, .now_ms = 2000, .call = call, .queue = 1, .priority = 9},
+                  ACD_FX_ENTERED);
+    assert_int_equal(told_at(acd, 10, 3000), first);
+    assert_int_equal(told_at(acd, 10, 4000), first);
+    effect_of(acd, (struct acd_event){.type = ACD_EV_PAUSE, .now_ms = 5000, .agent = 1}, ACD_FX_TYPES);
+    assert_int_equal(told_at(acd, 10, 5000), first); /* he still talks */
+    effect_of(acd, (struct acd_event){.type = ACD_EV_HANDLE_END, .now_ms = 6000, .agent = 1}, ACD_FX_AGENT);
+    uint64_t later = told_at(acd, 10, 6000);
+    assert_true(later > first + 60000);
+    effect_of(acd, (struct acd_event){.type = ACD_EV_UNPAUSE, .now_ms = 7000, .agent = 1}, ACD_FX_AGENT);
+    assert_true(told_at(acd, 10, 7000) <= later);
+    acd_destroy(acd);
+    world_free(conf);
+}
+
 /* ---- texts and names ---- */
 
 static void texts_are_cut_as_snprintf_does(void **state) {
@@ -408,6 +591,10 @@ int main(void) {
         cmocka_unit_test(unfinished_step_asks_for_another),
         cmocka_unit_test(checker_sees),
         cmocka_unit_test(checker_sees_the_promise_broken),
+        cmocka_unit_test(checker_sees_the_rules_broken),
+        cmocka_unit_test(checker_sees_all_who_may),
+        cmocka_unit_test(lost_places_are_bounded),
+        cmocka_unit_test(told_never_later_unless_agents_go),
         cmocka_unit_test(texts_are_cut_as_snprintf_does),
         cmocka_unit_test(names_are_told_for_any_number),
         cmocka_unit_test(nonsense_is_refused),
