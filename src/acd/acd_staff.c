@@ -118,6 +118,20 @@ static void refresh_share(struct acd *acd, struct acd_queue *queue) {
         share(acd, queue);
 }
 
+/* Of those at the head several phones may ring while they want more: they need no further agent. */
+static uint32_t ringing_before(const struct acd_queue *queue, const struct acd_key *key) {
+    uint32_t count = 0;
+    if (queue->set.strategy != CONF_RING_ALL && queue->set.strategy != CONF_RING_PROGRESSIVELY)
+        return 0;
+    for (uint32_t step = 0; step < queue->line_count; step++) {
+        struct acd_node *node = queue->line[step].turn.first;
+        for (; node && acd_key_before(&node->key, key); node = acd_tree_next(node), count++)
+            if (!ACD_OWNER(node, struct acd_call, turn)->ringing_count)
+                break;
+    }
+    return count;
+}
+
 /* Calls that want a phone and come before: of this queue all, of others those that our agents would take. */
 static double ahead(const struct acd *acd, const struct acd_queue *queue, const struct acd_call *call) {
     bool alike = acd->conf->order != CONF_ORDER_AGEING;
@@ -132,7 +146,8 @@ static double ahead(const struct acd *acd, const struct acd_queue *queue, const 
             key = &call->place.key;
         else if (rank_of(acd, queue, other) == ACD_WAIT_BEHIND)
             continue;
-        sum += (other == queue ? 1 : queue->overlap[q]) * acd_wanting_before(other, key);
+        sum += (other == queue ? 1 : queue->overlap[q]) *
+               (acd_wanting_before(other, key) - ringing_before(other, key));
     }
     return sum;
 }
