@@ -211,6 +211,12 @@ int acd_event_text(const struct acd_event *event, char *text, size_t size) {
         add(&line, " %s", acd_presence_name(event->presence));
     if (fields & SINCE && event->since_ms)
         add(&line, " since=%" PRIu64, event->since_ms);
+    if (fields & PRESENCE && event->idle_order_ms)
+        add(&line, " idle_order=%" PRIu64, event->idle_order_ms);
+    if (fields & PRESENCE && event->handles)
+        add(&line, " handles=%" PRIu32, event->handles);
+    if (fields & PRESENCE && event->talk_ms)
+        add(&line, " talk=%" PRIu64, event->talk_ms);
     if (fields & CALLER && event->caller)
         add(&line, " caller=%" PRIu64, event->caller);
     if (fields & CALLER && event->preferred)
