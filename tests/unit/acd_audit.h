@@ -251,20 +251,24 @@ static inline bool audit_explained(struct audit *audit, const struct acd_effect 
 }
 
 /* Is it the offer the oracle would make? */
-static inline bool audit_right_offer(struct audit *audit, const struct acd_effect *fx) {
+static inline bool audit_as_wanted(struct audit *audit, const struct acd_effect *fx) {
     struct oracle_choice choice = oracle_next(audit);
-    bool same = choice.call == fx->call && (choice.lots ? choice.may[fx->agent] : choice.agent == fx->agent);
-    if (!same && audit_on_edge(audit)) {
-        audit->edge_ms = audit->now;
-        choice = oracle_next(audit);
-        audit->edge_ms = NEVER;
-        same = choice.call == fx->call && (choice.lots ? choice.may[fx->agent] : choice.agent == fx->agent);
-    }
-    audit->offers_judged++;
-    if (!same)
+    if (choice.call != fx->call || (choice.lots ? !choice.may[fx->agent] : choice.agent != fx->agent))
         return audit_wrong(audit, "call %u should go to agent %u, not call %" PRIu64 " to agent %u",
                            choice.call, choice.agent, fx->call, fx->agent);
     return audit_explained(audit, fx, &choice);
+}
+
+static inline bool audit_right_offer(struct audit *audit, const struct acd_effect *fx) {
+    bool right = audit_as_wanted(audit, fx);
+    audit->offers_judged++;
+    if (!right && audit_on_edge(audit)) {
+        *audit->text = 0;
+        audit->edge_ms = audit->now;
+        right = audit_as_wanted(audit, fx);
+        audit->edge_ms = NEVER;
+    }
+    return right;
 }
 
 static inline bool audit_offer(struct audit *audit, const struct acd_effect *fx) {

@@ -93,6 +93,13 @@ static inline enum audit_answer audit_answer(const struct audit *audit, const st
     case ACD_EV_UNREACHABLE:
         yes = a && a->born;
         break;
+    case ACD_EV_RESTORE:
+        yes = person && event->presence < ACD_PRESENCES && !a->offer && !a->handle;
+        break;
+    case ACD_EV_RESTORE_WRAPUP:
+        yes = person && !a->offer && !a->handle && event->call && event->queue &&
+              event->queue <= audit->conf->queue_count;
+        break;
     default:
         return AUDIT_EITHER;
     }
@@ -117,11 +124,44 @@ static inline void audit_skill(struct audit *audit, const struct acd_event *even
     audit_staff(audit);
 }
 
+static inline uint64_t audit_past(const struct audit *audit, uint64_t ms, uint64_t otherwise) {
+    return ms && ms < audit->now ? ms : otherwise;
+}
+
 static inline void audit_restore(struct audit *audit, const struct acd_event *event) {
     struct audit_agent *a = &audit->agent[event->agent];
-    a->since_ms = a->idle_order_ms = a->paused_ms =
-        event->since_ms && event->since_ms < audit->now ? event->since_ms : audit->now;
+    a->since_ms = a->paused_ms = audit_past(audit, event->since_ms, audit->now);
+    if (event->type == ACD_EV_RESTORE) {
+        a->idle_order_ms = audit_past(audit, event->idle_order_ms, a->since_ms);
+        a->handles = event->handles ? event->handles : a->handles;
+        a->talk_ms = event->talk_ms ? event->talk_ms : a->talk_ms;
+    }
     a->restored = true;
+}
+
+/* A wrap-up of before a restart goes on, unless it would be over. Returns whether it does. */
+static inline bool audit_restore_wrapup(struct audit *audit, const struct acd_event *event) {
+    struct audit_agent *a = &audit->agent[event->agent];
+    const struct conf_queue *q = &audit->queue[event->queue].set;
+    const struct conf_agent *conf = &audit->conf->agent[event->agent - 1];
+    uint64_t ms = conf->own_wrapup_ms ? conf->own_wrapup_ms : q->wrapup_ms;
+    if (q->wrapup_max_ms && ms > q->wrapup_max_ms)
+        ms = q->wrapup_max_ms;
+    if (ms > conf->wrapup_max_ms)
+        ms = conf->wrapup_max_ms;
+    uint64_t to_ms = event->ms ? audit->now + event->ms : audit_past(audit, event->since_ms, audit->now) + ms;
+    bool wants = q->wrapup_mode == CONF_WRAPUP_DISPOSITION;
+    if (audit->queue[event->queue].removed || (to_ms <= audit->now && !wants))
+        return false;
+    a->handle = event->call;
+    a->handle_queue = event->queue;
+    a->wrap_to_ms = to_ms;
+    a->want_disposition = wants;
+    a->disposed = false;
+    a->extensions = 0;
+    a->extension_ms = q->wrapup_extend_ms;
+    a->most_extensions = q->wrapup_extensions;
+    return true;
 }
 
 /* Returns how many effects it has taken off the front. */
@@ -159,6 +199,10 @@ static inline uint32_t audit_accepted(struct audit *audit, const struct acd_even
     case ACD_EV_SKILL:
         audit_skill(audit, event);
         break;
+    case ACD_EV_RESTORE_WRAPUP:
+        if (!audit_restore_wrapup(audit, event))
+            break;
+        /* fall through */
     case ACD_EV_RESTORE:
         if (count && fx->type == ACD_FX_AGENT && fx->agent == event->agent) {
             audit_effect(audit, fx, count);

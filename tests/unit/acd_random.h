@@ -34,7 +34,7 @@ struct run {
     struct conf *conf;
     struct audit *audit;
     uint32_t next_call, refused, memory_failures;
-    bool verbose, drains;
+    bool verbose, drains, unfinished; /* unfinished: the last step had no memory for all */
 };
 
 static inline uint32_t draw(struct run *run, uint32_t below) {
@@ -317,9 +317,9 @@ static inline void some_call(struct run *run, struct acd_event *event) {
 
 static inline void some_rare_event(struct run *run, struct acd_event *event) {
     static const enum acd_event_type types[] = {
-        ACD_EV_RESTORE,    ACD_EV_QUEUE_CLOSE, ACD_EV_QUEUE_OPEN, ACD_EV_QUEUE_OPEN, ACD_EV_QUEUE_OPEN,
-        ACD_EV_QUEUE_OPEN, ACD_EV_LOST_PLACE,  ACD_EV_SKILL,      ACD_EV_SKILL,      ACD_EV_TELL,
-        ACD_EV_TELL,       ACD_EV_TELL,        ACD_EV_TELL};
+        ACD_EV_RESTORE,    ACD_EV_RESTORE_WRAPUP, ACD_EV_QUEUE_CLOSE, ACD_EV_QUEUE_OPEN, ACD_EV_QUEUE_OPEN,
+        ACD_EV_QUEUE_OPEN, ACD_EV_QUEUE_OPEN,     ACD_EV_LOST_PLACE,  ACD_EV_SKILL,      ACD_EV_SKILL,
+        ACD_EV_TELL,       ACD_EV_TELL,           ACD_EV_TELL,        ACD_EV_TELL};
     event->type = types[draw(run, ARRAY_LEN(types))];
     if (event->type == ACD_EV_QUEUE_CLOSE && chance(run, 50))
         event->type = ACD_EV_TELL;
@@ -327,10 +327,18 @@ static inline void some_rare_event(struct run *run, struct acd_event *event) {
     event->presence = (enum acd_presence)draw(run, ACD_PRESENCES + 1);
     event->reason = draw(run, 3);
     event->since_ms = rng_next(&run->rng) % (run->now + 1);
+    event->idle_order_ms = chance(run, 50) ? rng_next(&run->rng) % (run->now + 1000) : 0;
+    event->handles = draw(run, 4);
+    event->talk_ms = draw(run, 9000);
+    event->ms = perhaps(run, 50, 5000);
     event->caller = some_caller(run);
     event->skill = chance(run, 95) ? 1 + draw(run, MOST_SKILLS) : draw(run, MOST_SKILLS + 3);
     event->level = chance(run, 30) ? NEVER32 : draw(run, chance(run, 95) ? 6 : 13);
     event->call = run->audit->waiting ? run->audit->line[draw(run, run->audit->waiting)] : draw(run, 9);
+    if (event->type == ACD_EV_RESTORE_WRAPUP) { /* of a call of another life */
+        event->call = chance(run, 95) ? AUDIT_CALLS - draw(run, 100) : 0;
+        event->since_ms = run->now - draw(run, 9000);
+    }
 }
 
 static inline bool anybody(struct run *run, bool (*trait)(const struct run *run, uint32_t agent)) {
@@ -433,6 +441,7 @@ static inline int send(struct run *run, struct acd_event *event) {
     free(effects.item);
     /* what there was no memory for is done by the next step */
     bool unfinished = tight && (rc == -ENOMEM || acd_deadline(run->acd) <= run->audit->now);
+    run->unfinished = unfinished;
     const char *broken = unfinished || run->kind->blind ? NULL : acd_check(run->acd);
     if (broken || (!tight && acd_deadline(run->acd) <= run->audit->now))
         complain(run, event, broken ? broken : "the next deadline has passed");
@@ -457,7 +466,7 @@ static inline int step(struct run *run, struct acd_event *event) {
     }
     if (draw(run, 1000) < 10 * run->kind->no_memory && !run->drains)
         acd_mem_left = draw(run, 3);
-    run->audit->late = acd_deadline(run->acd) < now;
+    run->audit->late = acd_deadline(run->acd) < now || run->unfinished;
     /* Deadlines would be taken by the event itself; asked for apart, so that the books know them first. */
     int rc = send(run, &tick);
     run->audit->late = false;

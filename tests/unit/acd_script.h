@@ -374,6 +374,9 @@ static inline int script_event_word(struct acd_event *event, const char *word) {
     FIELD("ms", ms, uint32_t);
     FIELD("caller", caller, uint64_t);
     FIELD("preferred", preferred, uint32_t);
+    FIELD("idle_order", idle_order_ms, uint64_t);
+    FIELD("handles", handles, uint32_t);
+    FIELD("talk", talk_ms, uint64_t);
     FIELD("skill", skill, uint32_t);
     FIELD("level", level, uint32_t);
 #undef FIELD
