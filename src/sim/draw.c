@@ -24,9 +24,9 @@ int64_t draw_log(uint64_t x) {
 
 /* e^x = 2^k * e^r, 0 <= r < ln 2 */
 uint64_t draw_exp(int64_t x) {
-    const int64_t ln2 = (int64_t)(LN2_Q62 >> 30);
-    int64_t k = x / ln2 - (x % ln2 < 0);
-    uint64_t r = (uint64_t)(x - k * ln2) << 30, term = (uint64_t)1 << 62, sum = 0;
+    const __int128 ln2 = LN2_Q62, exact = (__int128)x * 0x40000000;
+    int64_t k = (int64_t)(exact / ln2) - (exact % ln2 < 0);
+    uint64_t r = (uint64_t)(exact - k * ln2), term = (uint64_t)1 << 62, sum = 0;
     for (unsigned n = 1; term > 1u << 20; n++) {
         sum += term;
         term = multiply_q62(term, r) / n;

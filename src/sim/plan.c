@@ -63,13 +63,13 @@ void plan_free(struct plan *plan) {
 struct drawing {
     struct plan *plan;
     const struct scenario *scenario;
-    uint64_t seed, gaps, calls;
+    uint64_t seed, gaps, group, calls;
     uint32_t way;
 };
 
 static int comes(struct drawing *d, uint64_t at_us) {
     struct caller caller = {.at_us = at_us,
-                            .stream = draw_key(d->seed, STREAM_CALLER, (uint64_t)d->way << 40 | d->calls++),
+                            .stream = draw_key(d->seed, STREAM_CALLER, d->group << 40 | d->calls++),
                             .way = d->way,
                             .exit_us = NEVER,
                             .patience_us = NEVER,
@@ -121,6 +121,8 @@ static int draw_all(struct plan *plan, const struct scenario *s, uint64_t seed) 
         memcpy(way.digits, a->digits, sizeof way.digits);
         d.way = plan_way(plan, &way);
         d.gaps = draw_key(seed, STREAM_GAPS, i + 1);
+        d.group = i + 1;
+        d.calls = 0;
         err = d.way ? draw_arrivals(&d, a) : -ENOMEM;
     }
     if (s->arrivals_count)

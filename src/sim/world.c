@@ -272,6 +272,8 @@ void world_run(struct world *w, struct world_result *result) {
     fault_start(w);
     while (step(w, end_us))
         ;
+    if (!w->broken && w->now_us < end_us)
+        w->now_us = end_us;
     w->closing = true;
     floor_counters(w->floor, &counters);
     while (!w->broken && counters.waiting && step(w, end_us + w->plan->close_us))
