@@ -74,7 +74,8 @@ static int agent_unpause(struct request *r) {
 }
 static int agent_done(struct request *r) {
     int err = floor_agent_wrap_done(r->env->floor, r->argv[0], r->who);
-    return agent_result(r, err, "is done with wrap-up", "is not in wrap-up");
+    return agent_result(r, err, "is done with wrap-up",
+                        "is not in wrap-up, or has to give a disposition first");
 }
 static int agent_more(struct request *r) {
     uint32_t seconds = 0;
