@@ -267,18 +267,30 @@ void floor_destroy(struct floor *f) {
     free(f);
 }
 
+/* Nobody can give one any more, so a wrap-up that waits for it would never end. */
+static void let_off_dispositions(struct floor *f) {
+    for (uint32_t agent = 1; agent <= f->conf->agent_count; agent++)
+        floor_post_acd(f, &(struct acd_event){.type = ACD_EV_DISPOSITION, .agent = agent});
+    floor_pump(f);
+}
+
 int floor_reload(struct floor *f, const struct conf *conf) {
+    const struct conf *old = f->conf;
     int err = grow_desks(f, conf);
     if (err)
         return err;
-    floor_pump(f); /* what was posted may point into the old configuration */
+    /* what was posted or is due may point into the old configuration */
+    (void)floor_acd_now(f, &(struct acd_event){.type = ACD_EV_TICK});
     f->conf = conf;
+    err = floor_acd_now(f, &(struct acd_event){.type = ACD_EV_CONFIGURE, .conf = conf});
+    if (err) /* the distributor goes on with the old one */
+        f->conf = old;
     for (struct call *call = f->first_call; call; call = call->next)
-        if (call->target.prompt) /* belongs to the old configuration; it has been played already */
+        if (call->target.prompt) /* of the one that goes; it has been played already */
             call->target.prompt = NULL;
-    floor_post_acd(f, &(struct acd_event){.type = ACD_EV_CONFIGURE, .conf = conf});
-    floor_pump(f);
-    return 0;
+    if (!err && old->disposition_count && !conf->disposition_count)
+        let_off_dispositions(f);
+    return err;
 }
 
 void floor_drain(struct floor *f, bool now) {

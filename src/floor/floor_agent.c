@@ -53,7 +53,7 @@ int floor_agent_wrap_done(struct floor *f, const char *agent, const char *who) {
 int floor_agent_wrap_more(struct floor *f, const char *agent, uint32_t ms, const char *who) {
     const struct desk *desk = floor_desk(f, conf_find_agent(f->conf, agent));
     const struct conf_queue *queue = desk ? conf_queue(f->conf, desk->handle_queue) : NULL;
-    if (!ms && queue && !queue->wrapup_extend_ms) /* the queue gives as much as asked for */
+    if (!ms && !(queue && queue->wrapup_extend_ms)) /* as much as asked for is given */
         ms = MORE_MS;
     return command(f, agent, (struct acd_event){.type = ACD_EV_WRAP_MORE, .ms = ms}, "wrap_more", who);
 }

@@ -19,16 +19,21 @@ static void join(char *text, size_t size, const char *separator, const char *wor
         snprintf(text + used, size - used, "%s%s", used ? separator : "", word);
 }
 
+/* A reload may have left fewer of them than the call has come to. */
+static uint32_t step_of(const struct conf_queue *queue, const struct call *call) {
+    uint32_t step = call->visit.step;
+    return queue && step > queue->step_count ? queue->step_count : step;
+}
+
 /* What the call wants of an agent at its step, as an expression. */
 static void wants(const struct conf *conf, const struct call *call, char *text, size_t size) {
     const struct conf_queue *queue = conf_queue(conf, call->queue);
-    uint32_t step = call->visit.step;
+    uint32_t step = step_of(queue, call);
     *text = 0;
     if (!queue)
         return;
     if (step) {
-        const char *of_step = step <= queue->step_count ? queue->step[step - 1].require.text : NULL;
-        str_copy(text, size, of_step);
+        str_copy(text, size, queue->step[step - 1].require.text);
         return;
     }
     for (uint32_t i = 0; i < queue->skill_count; i++) {
@@ -83,7 +88,7 @@ static void look_at_call(const struct floor *f, const struct call *call, bool co
                                           .position = acd_position(f->acd, call->id),
                                           .wait_ms = wait_us / 1000,
                                           .told_ms = call->visit.told_ms ? call->visit.told_ms : NEVER,
-                                          .step = call->visit.step,
+                                          .step = step_of(queue, call),
                                           .wants = w->wants,
                                           .rings = w->rings};
     w->view.line_ms = (wait_us + call->visit.enter_us - call->visit.since_us) / 1000;
