@@ -31,7 +31,7 @@ uint64_t draw_exp(int64_t x) {
         sum += term;
         term = multiply_q62(term, r) / n;
     }
-    return k < -60 ? 0 : k <= 30 ? sum >> (30 - k) : sum << (k - 30);
+    return k < -33 ? 0 : k <= 30 ? sum >> (30 - k) : sum << (k - 30);
 }
 
 uint64_t draw_key(uint64_t stream, uint64_t kind, uint64_t number) {

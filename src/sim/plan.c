@@ -166,11 +166,11 @@ static bool dialled(const struct conf *conf, const struct conf_number *entry, ch
     str_copy(out, size, entry->number);
     if (!length || entry->number[length - 1] != '*')
         return conf_route(conf, out) == entry;
-    for (char digit = '0'; digit <= '9'; digit++) {
+    for (int digit = '0'; digit <= '9'; digit++) {
         if (length > 1)
-            out[length - 1] = digit;
+            out[length - 1] = (char)digit;
         else
-            str_copy(out, size, (char[]){digit, '1', 0});
+            str_copy(out, size, (char[]){(char)digit, '1', 0});
         if (conf_route(conf, out) == entry)
             return true;
     }

@@ -193,11 +193,12 @@ static void read_contact(struct reader *r, const json_t *line) {
     rec->busy += busy;
     rec->rang_ms += c.rang_ms;
     void *list = room(r, rec->call, rec->call_count, &rec->call_capacity, sizeof c);
+    if (list)
+        rec->call = list;
     if (person < 0 || queue < 0 || agent < 0 || !list) {
         r->err = -ENOMEM;
         return;
     }
-    rec->call = list;
     rec->call[rec->call_count++] = c;
 }
 
@@ -224,11 +225,12 @@ static void read_presence(struct reader *r, const json_t *line) {
     if (d.to_ms <= d.from_ms)
         return;
     void *list = room(r, rec->duty, rec->duty_count, &rec->duty_capacity, sizeof d);
+    if (list)
+        rec->duty = list;
     if (!list || name_number(&rec->agents, text_of(line, "agent"), &d.agent) < 0) {
         r->err = -ENOMEM;
         return;
     }
-    rec->duty = list;
     rec->duty[rec->duty_count++] = d;
 }
 
