@@ -166,6 +166,7 @@ static int load_conf(struct conf **conf, const char *path) {
         return 2;
     if (!(*conf)->number_count || !(*conf)->trunk_count || !(*conf)->agent_count)
         return complain("%s: needs a trunk, a number and an agent", path);
+    scenario_leads(*conf);
     return 0;
 }
 
@@ -208,6 +209,10 @@ static int prepare(struct job *job) {
     struct scenario *changed = job->other_path ? &job->other_scenario : &job->scenario;
     changed->with = job->with;
     changed->without = job->without;
+    const char *ids[] = {job->with, job->without};
+    for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+        if (ids[i] && !scenario_names_any(ids[i], job->other ? job->other : job->conf))
+            return complain("the configuration has no agent '%s'", ids[i]);
     return 0;
 }
 

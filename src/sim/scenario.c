@@ -135,6 +135,18 @@ bool scenario_names(const char *ids, const char *id) {
     return false;
 }
 
+bool scenario_names_any(const char *ids, const struct conf *conf) {
+    for (uint32_t i = 0; i < conf->agent_count; i++)
+        if (scenario_names(ids, conf->agent[i].id))
+            return true;
+    return false;
+}
+
+void scenario_leads(struct conf *conf) {
+    for (uint32_t i = 0; i < conf->agent_count; i++)
+        conf->agent[i].auto_login = false;
+}
+
 /* ---- does it fit the configuration? ---- */
 
 struct fitting {
@@ -162,10 +174,8 @@ static void check_queue(struct fitting *f, int line, const struct conf *conf, co
 }
 
 static void check_agents(struct fitting *f, int line, const struct conf *conf, const char *ids) {
-    for (uint32_t i = 0; i < conf->agent_count; i++)
-        if (scenario_names(ids, conf->agent[i].id))
-            return;
-    tell(f, line, "agents '%s': the configuration has none of them", ids ? ids : "");
+    if (!scenario_names_any(ids, conf))
+        tell(f, line, "agents '%s': the configuration has none of them", ids ? ids : "");
 }
 
 static void check_arrivals(struct fitting *f, const struct conf *conf, const struct arrivals *a) {
