@@ -282,7 +282,9 @@ int floor_reload(struct floor *f, const struct conf *conf) {
     /* what was posted or is due may point into the old configuration */
     (void)floor_acd_now(f, &(struct acd_event){.type = ACD_EV_TICK});
     f->conf = conf;
+    f->leaving = old;
     err = floor_acd_now(f, &(struct acd_event){.type = ACD_EV_CONFIGURE, .conf = conf});
+    f->leaving = NULL;
     if (err) /* the distributor goes on with the old one */
         f->conf = old;
     for (struct call *call = f->first_call; call; call = call->next)

@@ -92,6 +92,9 @@ static void visit_end(struct floor *f, const struct acd_effect *fx) {
     case ACD_VISIT_EMPTY: {
         const struct conf_queue *queue = conf_queue(f->conf, fx->queue);
         struct conf_target target = {.kind = CONF_TARGET_HANGUP};
+        if (!queue &&
+            f->leaving) /* a reload takes the queue away: its callers go where it would have sent them */
+            queue = conf_queue(f->leaving, fx->queue);
         if (queue && queue->overflow.kind != CONF_TARGET_NONE)
             target = queue->overflow;
         floor_post_route(f, call->id, &target); /* refused when the call is over anyway */

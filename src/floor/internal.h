@@ -110,6 +110,7 @@ enum { FLOOR_PLACES = 1024 };
 
 struct floor {
     const struct conf *conf;
+    const struct conf *leaving; /* during a reload: the one before; else NULL */
     struct ua_port ua;
     struct media_port media;
     struct store_port store;

@@ -349,6 +349,25 @@ static void test_queue_goes_while_a_caller_waits(void **state) {
     assert_string_equal(result_of(RECORD_CONTACT, contact), "withdrawn"); /* nobody lost patience */
 }
 
+/* The queue's overflow is known only to the configuration that goes. */
+static void test_callers_of_a_queue_that_goes_overflow(void **state) {
+    char text[sizeof conf_text];
+    struct conf *next = NULL;
+    call_in("400", 0);
+    told();
+    str_copy(text, sizeof text, conf_text);
+    for (char *at = text; (at = strstr(at, "support")); at += 7)
+        memcpy(at, "another", 7);
+    assert_int_equal(conf_parse(&next, text, w.conf, conf_error, NULL), 0);
+    assert_int_equal(floor_reload(w.floor, next), 0);
+    conf_free(w.conf);
+    w.conf = next;
+    floor_turn(w.floor);
+    assert_string_equal(told(), "play(closed)");
+    assert_string_equal(result_of(RECORD_VISIT, visit), "withdrawn");
+    check();
+}
+
 static void test_state_of_a_dead_phone_belongs_to_no_call(void **state) {
     login("1001");
     call_in("200", 0);
@@ -372,6 +391,7 @@ int main(void) {
         floor_test(test_star_codes),
         floor_test(test_drain_refuses_new_calls_and_ends_old_ones_when_told),
         floor_test(test_hangup_command),
+        floor_test(test_callers_of_a_queue_that_goes_overflow),
         floor_test(test_after_resume_the_phone_is_sent_to_again),
         floor_test(test_an_address_we_cannot_send_to_is_not_answered),
         floor_test(test_direct_call_at_the_moment_of_a_ring_timeout),
