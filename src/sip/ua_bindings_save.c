@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 1 };
+/* What is read may be half a minute old, and the daemon was away meanwhile: a phone that has registered again
+ * since is not to be lost. It is probed as all are. */
+enum { FORMAT = 1, GRACE_S = 60 };
 
 /* Text members: name in JSON, place and size in struct ua_contact, may it be empty. */
 static const struct {
@@ -86,9 +88,9 @@ static int read_one(const struct ua *ua, const json_t *object, uint64_t now_ms, 
     if (!(out->agent = conf_find_agent(ua->conf, agent)))
         return -ENOENT;
     json_int_t number = json_integer_value(cseq), until = json_integer_value(expires);
-    if (number < 0 || number > UINT32_MAX || until <= (json_int_t)wall_s)
+    if (number < 0 || number > UINT32_MAX || until + GRACE_S <= (json_int_t)wall_s)
         return -ESTALE;
-    uint64_t left_s = (uint64_t)until - wall_s;
+    uint64_t left_s = until >= (json_int_t)wall_s + GRACE_S ? (uint64_t)until - wall_s : GRACE_S;
     if (left_s > ua->conf->register_max_s) /* the wall clock was set back */
         left_s = ua->conf->register_max_s;
     out->cseq = (uint32_t)number;

@@ -576,6 +576,12 @@ static void bad_saved_tables_change_nothing(void **state) {
     assert_int_equal(ua_restore_bindings(world.ua, good), 0);
     assert_int_equal(bindings(1, b), 1); /* but not for three thousand years */
     assert_true(b[0].expires_ms <= ua_now_ms(world.ua) + 3600 * 1000);
+    char text[400]; /* what is in the file may be older than the phone's last REGISTER */
+    snprintf(text, sizeof text, ENTRY("\"1002\"", "\"sip:z@y\"", "\"\"", "%lld", "\"d\""),
+             (long long)time(NULL) - 20);
+    assert_int_equal(ua_restore_bindings(world.ua, text), 0);
+    assert_int_equal(bindings(2, b), 1);
+    assert_true(b[0].expires_ms > ua_now_ms(world.ua) && b[0].expires_ms <= ua_now_ms(world.ua) + 60 * 1000);
 }
 
 int main(void) {
