@@ -64,7 +64,7 @@ struct floor_place {
     uint64_t since_us, lost_us; /* wall time: place in line; when it was lost (now, for those who wait) */
 };
 void floor_each_place(const struct floor *f, void (*fn)(void *arg, const struct floor_place *), void *arg);
-/* Another number: the places have changed. */
+/* Another number: the places, or what agents wish for after a talk, may have changed. */
 uint64_t floor_place_changes(const struct floor *f);
 /* 0; -ENOENT no such queue; -ESTALE too old; -EINVAL. */
 int floor_restore_place(struct floor *f, const struct floor_place *place);
@@ -236,8 +236,9 @@ struct floor_counters {
 };
 void floor_counters(const struct floor *f, struct floor_counters *out);
 
-/* Who a caller is, to find a lost place again: a hash of the number's digits and +, the same everywhere and
- * for ever; 0 when there are fewer than three digits, as in "anonymous". */
+/* Who a caller is, to find a lost place again: a hash of the number's digits, + and letters ("alice100" is
+ * not "bob100"), the same everywhere and for ever; 0 when there are fewer than three digits, as in
+ * "anonymous". */
 uint64_t floor_caller_key(const char *number);
 
 /* Every invariant over the whole floor (calls, legs, agents, acd_check). NULL, or what is broken. */

@@ -21,6 +21,7 @@ enum {
     SOON_MS = 200,        /* changes are gathered so long */
     LOOK_MS = 2000,       /* has the number of registrations changed? */
     REFRESH_MS = 30000,   /* registrations are compared as a whole */
+    WAITING_MS = 5000,    /* who waits is said to wait still: a place counts from when it was lost */
     CLOCK_STEP_MS = 1000, /* more ids than one run makes within a second's worth of them */
     COST_SHARE = 20,      /* saving takes at most a 20th of the time */
     MAX_BYTES = 64 << 20,
@@ -34,7 +35,8 @@ struct state {
     uint64_t *since_us;            /* of each agent's presence and reason, by number - 1; 0 = not known */
     uint32_t since_count;
     uint64_t due_ms, look_ms, refresh_ms, cost_ms;
-    uint64_t places; /* floor_place_changes() when they were saved */
+    uint64_t places;     /* floor_place_changes() when they were saved */
+    uint64_t waiting_ms; /* when they are saved again though nothing has changed; NEVER: there are none */
     uint32_t registered;
 };
 
@@ -90,7 +92,7 @@ int state_create(struct state **sp, const char *dir) {
         snprintf(path[i], sizeof path[i], "%s/%s", dir, file_names[i]);
         paths[i] = path[i];
     }
-    state->due_ms = NEVER;
+    state->due_ms = state->waiting_ms = NEVER;
     int err = writer_create(&state->writer, paths);
     if (err) {
         state_destroy(state);
@@ -197,16 +199,23 @@ struct gather {
     json_t *agents;
 };
 
+/* What an agent wishes for after a talk holds: after a restart there is no talk. */
 static void gather_agent(void *arg, const struct floor_agent_view *view) {
     struct gather *g = arg;
     uint32_t agent = conf_find_agent(g->conf, view->id);
     uint64_t since = agent && agent <= g->state->since_count ? g->state->since_us[agent - 1] : 0;
-    if (!since && view->acd.presence == ACD_LOGGED_OUT)
+    enum acd_presence presence = view->acd.presence;
+    const char *reason = view->reason;
+    if (view->acd.pending) {
+        presence = view->acd.pending_presence;
+        reason = acd_reason_name(g->conf, view->acd.pending_reason);
+        since = g->wall_us;
+    }
+    if (!since && presence == ACD_LOGGED_OUT)
         return; /* as it is without having been saved */
     json_array_append_new(g->agents, json_pack("{s:s, s:s, s:s, s:I}", "id", view->id, "presence",
-                                               acd_presence_name(view->acd.presence), "reason",
-                                               view->reason ? view->reason : "", "since_us",
-                                               (json_int_t)(since ? since : g->wall_us)));
+                                               acd_presence_name(presence), "reason", reason ? reason : "",
+                                               "since_us", (json_int_t)(since ? since : g->wall_us)));
 }
 
 static void gather_place(void *arg, const struct floor_place *place) {
@@ -224,6 +233,7 @@ static void save_floor(struct state *state, const struct conf *conf, struct floo
     floor_each_agent(floor, gather_agent, &g);
     floor_each_place(floor, gather_place, places);
     state->places = floor_place_changes(floor);
+    state->waiting_ms = json_array_size(places) ? now_ms + WAITING_MS : NEVER;
     json_t *json = json_pack("{s:i, s:I, s:o, s:o}", "version", 1, "id_ms",
                              (json_int_t)(state->first_ms + (now_ms - state->started_ms)), "agents", g.agents,
                              "places", places);
@@ -267,7 +277,8 @@ uint64_t state_step(struct state *state, const struct conf *conf, struct floor *
     if (err)
         log_error("daemon", "event=state_not_saved file=%s error=%s", file_names[file],
                   log_value(strerror(err)));
-    if (now_ms >= state->look_ms && state->due_ms == NEVER && floor_place_changes(floor) != state->places)
+    if (now_ms >= state->look_ms && state->due_ms == NEVER &&
+        (floor_place_changes(floor) != state->places || now_ms >= state->waiting_ms))
         soon(state, now_ms);
     if (now_ms >= state->due_ms)
         save_floor(state, conf, floor, now_ms);

@@ -15,6 +15,7 @@ static int command(struct floor *f, const char *agent, struct acd_event event, c
     if (!event.agent)
         return -ENOENT;
     int err = floor_acd_now(f, &event);
+    f->place_changes += !err; /* a wish for after the talk is no change of presence yet */
     log_info("floor", "event=agent_command agent=%s what=%s by=%s result=%d", agent, log_value(what),
              log_value(who), err);
     return err;

@@ -92,7 +92,8 @@ void floor_probed(void *ctx, uint32_t id, bool alive) {
     if (!err && media.expects && media.unheard_ms < since_ms) {
         log_info("floor", "event=probe_unanswered call=%llu side=%s heard_ms_ago=%u", call_number(f, leg),
                  side(leg), media.unheard_ms);
-        return; /* it lives */
+        leg->probe_failures = 0; /* it lives */
+        return;
     }
     if ((err || !media.expects) && !leg->probe_failures++) {
         floor_probe(f, leg);

@@ -9,11 +9,13 @@
 uint64_t floor_caller_key(const char *number) {
     uint64_t key = 0xcbf29ce484222325u; /* FNV-1a */
     uint32_t digits = 0;
-    for (; *number; number++)
-        if (*number == '+' || (*number >= '0' && *number <= '9')) {
-            key = (key ^ (unsigned char)*number) * 0x100000001b3u;
-            digits += *number != '+';
-        }
+    for (; *number; number++) {
+        unsigned char c = (unsigned char)(*number >= 'A' && *number <= 'Z' ? *number - 'A' + 'a' : *number);
+        bool digit = c >= '0' && c <= '9';
+        if (digit || c == '+' || (c >= 'a' && c <= 'z'))
+            key = (key ^ c) * 0x100000001b3u;
+        digits += digit;
+    }
     return digits < 3 ? 0 : key ? key : 1;
 }
 

@@ -22,6 +22,7 @@
 struct fake_agent {
     const char *id, *reason;
     enum acd_presence presence;
+    bool pending; /* wants to pause after the talk, for the first reason */
 };
 static struct fake_agent fake_agents[3];
 static char restored[1000], bindings[100] = "{\"b\":1}", restored_bindings[100];
@@ -35,10 +36,17 @@ const char *acd_presence_name(enum acd_presence presence) {
     static const char *const words[] = {"logged_out", "ready", "not_ready"};
     return words[presence];
 }
+const char *acd_reason_name(const struct conf *c, uint32_t reason) {
+    return reason == 1 ? "first" : "";
+}
 void floor_each_agent(const struct floor *f, void (*fn)(void *, const struct floor_agent_view *), void *arg) {
     for (size_t i = 0; i < ARRAY_LEN(fake_agents); i++) {
         struct floor_agent_view view = {.id = fake_agents[i].id, .reason = fake_agents[i].reason};
-        view.acd.presence = fake_agents[i].presence;
+        view.acd.presence = view.acd.pending_presence = fake_agents[i].presence;
+        if ((view.acd.pending = fake_agents[i].pending)) {
+            view.acd.pending_presence = ACD_NOT_READY;
+            view.acd.pending_reason = 1;
+        }
         fn(arg, &view);
     }
 }
@@ -127,9 +135,9 @@ static int begin(void **state) {
     flushed = true;
     state_of_restore = NULL;
     memset(&fake_counters, 0, sizeof fake_counters);
-    fake_agents[0] = (struct fake_agent){"1001", "", ACD_READY};
-    fake_agents[1] = (struct fake_agent){"1002", "lunch", ACD_NOT_READY};
-    fake_agents[2] = (struct fake_agent){"1003", "", ACD_LOGGED_OUT};
+    fake_agents[0] = (struct fake_agent){"1001", "", ACD_READY, false};
+    fake_agents[1] = (struct fake_agent){"1002", "lunch", ACD_NOT_READY, false};
+    fake_agents[2] = (struct fake_agent){"1003", "", ACD_LOGGED_OUT, false};
     log_to(keep_log, NULL);
     return mkdtemp(folder) && !conf_parse(&conf, "agents = ( { ids = \"1001-1003\"; password = \"x\"; } );",
                                           NULL, NULL, NULL)
@@ -307,6 +315,45 @@ static void places_in_line_outlive_a_restart(void **unused) {
     state = open_state();
     state_restore(state, conf, NULL, NULL);
     assert_non_null(strstr(restored, "sales:fedcba9876543210@111-222 "));
+    state_destroy(state);
+}
+
+/* A caller who waits for minutes, in which nothing happens, and then the daemon is killed: the place was lost
+ * now, not when it was written down first. */
+static void who_waits_is_said_to_wait_still(void **unused) {
+    struct state *state = open_state();
+    state_first_ms(state, 1);
+    state_restore(state, conf, NULL, NULL);
+    uint64_t now = loop_now_ms();
+    state_step(state, conf, NULL, NULL, now);
+    fake_place = (struct floor_place){"sales", 7, 111, 222};
+    fake_place_changes++;
+    for (uint64_t end_ms = now + 60000; now < end_ms;)
+        now = state_step(state, conf, NULL, NULL, now);
+    fake_place.lost_us = 333; /* as time goes on */
+    for (uint64_t end_ms = now + WAITING_MS + LOOK_MS + 1000; now < end_ms;)
+        now = state_step(state, conf, NULL, NULL, now);
+    fake_place.queue = NULL; /* has left: nothing more to say */
+    fake_place_changes++;
+    state_destroy(state);
+    state = open_state();
+    state_restore(state, conf, NULL, NULL);
+    assert_non_null(strstr(restored, "sales:7@111-333 "));
+    state_destroy(state);
+}
+
+static void what_an_agent_wishes_for_outlives_a_restart(void **unused) {
+    struct state *state = open_state();
+    state_first_ms(state, 1);
+    state_restore(state, conf, NULL, NULL);
+    state_changed(state, 1, 0, 111);
+    fake_agents[0].pending = true; /* in a talk */
+    state_save_all(state, conf, NULL, NULL, loop_now_ms());
+    state_destroy(state);
+    state = open_state();
+    state_restore(state, conf, NULL, NULL);
+    assert_non_null(strstr(restored, "1001=not_ready(first)@"));
+    assert_null(strstr(restored, "1001=not_ready(first)@111 "));
     state_destroy(state);
 }
 
@@ -631,6 +678,8 @@ int main(void) {
         TEST(presence_outlives_a_restart),
         TEST(who_went_home_stays_at_home),
         TEST(places_in_line_outlive_a_restart),
+        TEST(who_waits_is_said_to_wait_still),
+        TEST(what_an_agent_wishes_for_outlives_a_restart),
         TEST(ids_ascend_though_the_clock_goes_back),
         TEST(damaged_files_are_empty_ones),
         TEST(registrations_are_saved_when_they_change),

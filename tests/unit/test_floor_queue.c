@@ -259,6 +259,9 @@ static void test_caller_key(void **state) {
     assert_true(floor_caller_key("420123") != key);
     assert_true(floor_caller_key("+420124") != key);
     assert_true(floor_caller_key("123"));
+    assert_true(floor_caller_key("alice100") != floor_caller_key("bob100")); /* not a number, but somebody */
+    assert_true(floor_caller_key("alice100") != floor_caller_key("100"));
+    assert_true(floor_caller_key("Alice100") == floor_caller_key("alice100"));
     static const char *const nobody[] = {"", "anonymous", "Anonymous", "unknown", "12", "+12", "+++", "a1b2"};
     for (size_t i = 0; i < ARRAY_LEN(nobody); i++)
         assert_true(floor_caller_key(nobody[i]) == 0);
@@ -375,6 +378,16 @@ static void test_places_outlive_a_restart(void **state) {
     assert_int_equal(floor_restore_place(w.floor, &first), -EINVAL);
     assert_int_equal(position_of("48111", "500", NULL), 1);
     assert_int_equal(position_of("48222", "500", NULL), 1);
+}
+
+static void test_a_pending_wish_is_worth_saving(void **state) {
+    login("1001");
+    call_in("500", 0);
+    answers(phone(0));
+    uint64_t changes = floor_place_changes(w.floor);
+    assert_int_equal(floor_agent_logout(w.floor, "1001", "test"), 0);
+    assert_int_equal(seen_presence[activity(1) == ACD_TALKING], ACD_READY);
+    assert_int_not_equal(floor_place_changes(w.floor), changes);
 }
 
 /* Whom the end of a drain cuts off has lost the place by our fault. */
@@ -691,6 +704,7 @@ int main(void) {
         floor_test(test_caller_key),
         floor_test(test_lost_place_is_found_again),
         floor_test(test_places_outlive_a_restart),
+        floor_test(test_a_pending_wish_is_worth_saving),
         floor_test(test_drained_callers_keep_their_places),
         floor_test(test_preferred_agent),
         floor_test(test_preferred_agent_is_waited_for),

@@ -792,6 +792,23 @@ static void test_silence_on_hold_is_normal_but_two_failures_are_not(void **state
     assert_int_equal(floor_calls(w.floor), 0);
 }
 
+/* A failure long before does not count on hold. */
+static void test_who_was_heard_has_failed_nothing(void **state) {
+    talk();
+    w.rtp[at(w.phone)].expects = false;
+    pass_ms(30000);
+    answers_probe(false); /* asked once more */
+    w.rtp[at(w.phone)].expects = true;
+    w.rtp[at(w.phone)].heard_us = w.now_us += 8000000;
+    answers_probe(false); /* off hold */
+    w.rtp[at(w.phone)].expects = false;
+    pass_ms(40000);
+    answers_probe(false);
+    assert_int_equal(dead(), 0);
+    answers_probe(false);
+    assert_int_equal(dead(), 1);
+}
+
 static void test_a_waiting_caller_who_is_gone(void **state) {
     uint32_t leg = call_in("200", 0);
     goes_silent(leg);
@@ -874,6 +891,7 @@ int main(void) {
         TEST(test_a_silent_agent_who_does_not_answer),
         TEST(test_a_mute_caller_lives_and_is_asked_again),
         TEST(test_silence_on_hold_is_normal_but_two_failures_are_not),
+        TEST(test_who_was_heard_has_failed_nothing),
         TEST(test_a_waiting_caller_who_is_gone),
         TEST(test_a_phone_that_is_unreachable_is_asked_about_its_call),
         TEST(test_legs_that_ring_or_end_are_not_asked),
