@@ -263,6 +263,9 @@ static void begins(struct world *w, uint32_t agent) {
     a->there = true;
     world_at(w, draw_exponential(&a->stream, 5000000), phone_registers, agent, 0);
     uint64_t login_us = draw_exponential(&a->stream, 60000000);
+    bool hours = w->plan->duty_count || s->shift_count || s->with || s->without;
+    if (hours && w->conf->agent[agent - 1].auto_login) /* the daemon's start is not the agent's */
+        (void)floor_agent_logout(w->floor, id_of(w, agent), who);
     if (s->without && scenario_names(s->without, id_of(w, agent)))
         return;
     if (s->with && scenario_names(s->with, id_of(w, agent)))

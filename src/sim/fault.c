@@ -110,7 +110,6 @@ int fault_take_conf(struct world *w, struct conf *conf) {
     }
     w->reloaded = bigger;
     w->reloaded[w->reloaded_count++] = conf;
-    scenario_leads(conf);
     w->conf = conf;
     int err = agent_grow(w);
     if (!err)

@@ -92,7 +92,7 @@ static int run_day(const struct job *job, const struct conf *conf, const struct 
 }
 
 static void print_json(json_t *json) {
-    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(6));
+    json_dumpf(json, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(10));
     putchar('\n');
     json_decref(json);
 }
@@ -166,7 +166,6 @@ static int load_conf(struct conf **conf, const char *path) {
         return 2;
     if (!(*conf)->number_count || !(*conf)->trunk_count || !(*conf)->agent_count)
         return complain("%s: needs a trunk, a number and an agent", path);
-    scenario_leads(*conf);
     return 0;
 }
 

@@ -142,11 +142,6 @@ bool scenario_names_any(const char *ids, const struct conf *conf) {
     return false;
 }
 
-void scenario_leads(struct conf *conf) {
-    for (uint32_t i = 0; i < conf->agent_count; i++)
-        conf->agent[i].auto_login = false;
-}
-
 /* ---- does it fit the configuration? ---- */
 
 struct fitting {

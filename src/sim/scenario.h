@@ -145,8 +145,6 @@ void scenario_done(struct scenario *s);
 int scenario_check(const struct scenario *s, const struct conf *conf, scenario_error_fn *errors, void *arg);
 
 const struct queue_habits *scenario_queue(const struct scenario *s, const char *name);
-/* Who works when is the scenario's matter: nobody is ready only because the phone is there. */
-void scenario_leads(struct conf *conf);
 /* Does "1001-1030, 1040" name this agent? */
 bool scenario_names(const char *ids, const char *id);
 bool scenario_names_any(const char *ids, const struct conf *conf);

@@ -166,7 +166,7 @@ static const char small_conf[] =
     "\"queue:support\"; },\n"
     "            { number = \"3\"; target = \"queue:latin\"; } );\n"
     "agents = ( { ids = \"101-110\"; password = \"x\"; queues = [ \"sales\", \"latin\" ]; },\n"
-    "           { ids = \"201-205\"; password = \"x\"; queues = [ \"support\" ]; } );\n";
+    "           { ids = \"201-205\"; password = \"x\"; queues = [ \"support\" ]; auto_login = true; } );\n";
 static const char small_day[] = "begin = \"08:00\"; hours = 4; talk_s = 120; patience_s = 60; wrapup_s = 3; "
                                 "no_answer = 0.03; busy = 0.02;\n"
                                 "answer_s = 4; call_again = 0.4; call_again_s = 120;\n"
