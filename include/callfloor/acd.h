@@ -230,11 +230,6 @@ int acd_queue_view(const struct acd *acd, uint32_t queue, struct acd_queue_view 
 
 /* Place in line (1 = next) of a waiting call in its queue, 0 when not waiting. */
 uint32_t acd_position(const struct acd *acd, uint64_t call);
-/* Calls fn for each place that may be had again, in no particular order. */
-void acd_each_lost_place(const struct acd *acd,
-                         void (*fn)(void *arg, uint32_t queue, uint64_t caller, uint64_t since_ms,
-                                    uint64_t until_ms, int32_t priority),
-                         void *arg);
 /* Why an agent does, or does not, get a waiting call now. */
 enum acd_why_not {
     ACD_WHY_ABLE,  /* could be offered it */

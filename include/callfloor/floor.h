@@ -52,9 +52,45 @@ bool floor_draining(const struct floor *f);
  * is complete. */
 uint32_t floor_calls(const struct floor *f);
 
-/* Presence as saved before a restart; before any other agent event. since_us: wall time. */
-int floor_restore_agent(struct floor *f, const char *agent, const char *presence, const char *reason,
-                        uint64_t since_us);
+/* ---- what outlives a restart: told for saving at any time; restored before anything else happens. All times
+ * are wall clock; cut_us: when the earlier daemon was last alive. Restoring what is no longer in the
+ * configuration: -ENOENT. ---- */
+
+struct floor_saved_agent {
+    const char *id;
+    enum acd_presence presence; /* as it will be when a call in progress is over */
+    const char *reason;
+    uint64_t since_us;    /* of presence and reason; 0 = has been so from the start */
+    uint64_t idle_us;     /* place in the order of the idle; 0 = since_us */
+    uint32_t handles;     /* since login */
+    uint64_t talk_ms;     /* since login */
+    const char *queue;    /* of a talk or wrap-up in progress, "" = none */
+    uint64_t call;        /* its record id */
+    uint64_t talk_end_us; /* 0 = they talk */
+    uint64_t wrap_end_us; /* 0 = no timer */
+};
+void floor_each_saved_agent(const struct floor *f,
+                            void (*fn)(void *arg, const struct floor_saved_agent *agent), void *arg);
+/* Who talked is in wrap-up from cut_us. */
+int floor_restore_agent(struct floor *f, const struct floor_saved_agent *saved, uint64_t cut_us);
+
+/* The day's figures, and what an agent's time since since_us is to be added to. To be restored on the same
+ * floor_day() only. */
+struct floor_saved_figures {
+    const char *id;
+    enum acd_presence presence;
+    enum acd_activity activity;
+    uint64_t since_us;
+    const struct stats_agent *today;
+};
+uint32_t floor_day(const struct floor *f);
+void floor_each_saved_queue(const struct floor *f,
+                            void (*fn)(void *arg, const char *name, const struct stats_queue *today),
+                            void *arg);
+void floor_each_saved_figures(const struct floor *f,
+                              void (*fn)(void *arg, const struct floor_saved_figures *figures), void *arg);
+int floor_restore_queue(struct floor *f, const char *name, const struct stats_queue *today);
+int floor_restore_figures(struct floor *f, const struct floor_saved_figures *figures, uint64_t cut_us);
 
 /* Places in line, to be found again after a restart by callers who were lost: those who were lost lately, and
  * those who wait now. Pointers are borrowed. */

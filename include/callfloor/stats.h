@@ -77,6 +77,10 @@ void stats_agent_time(struct stats *s, uint32_t agent, uint32_t queue, enum acd_
 /* The day's figures with the state that has not ended yet, in which the agent has been for ms. */
 void stats_agent_live(const struct stats_agent *today, enum acd_presence presence, enum acd_activity activity,
                       uint64_t ms, struct stats_agent *out);
+uint32_t stats_day_number(const struct stats *s);
+/* Figures of the same day from before a restart, before any other; visits that had not ended have failed. */
+void stats_restore_queue(struct stats *s, uint32_t queue, const struct stats_queue *earlier);
+void stats_restore_agent(struct stats *s, uint32_t agent, const struct stats_agent *earlier);
 const struct stats_queue *stats_queue_get(const struct stats *s, uint32_t queue); /* never NULL */
 const struct stats_agent *stats_agent_get(const struct stats *s, uint32_t agent); /* never NULL */
 

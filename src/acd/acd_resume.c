@@ -29,17 +29,6 @@ void acd_lose_place(struct acd *acd, uint32_t queue, uint64_t caller, uint64_t s
                                 .priority = priority};
 }
 
-void acd_each_lost_place(const struct acd *acd,
-                         void (*fn)(void *arg, uint32_t queue, uint64_t caller, uint64_t since_ms,
-                                    uint64_t until_ms, int32_t priority),
-                         void *arg) {
-    for (uint32_t i = 0; i < ACD_LOST_PLACES; i++) {
-        const struct acd_lost_place *place = &acd->lost[i];
-        if (place->caller && place->until_ms > acd->now)
-            fn(arg, place->queue, place->caller, place->since_ms, place->until_ms, place->priority);
-    }
-}
-
 bool acd_resume(struct acd *acd, const struct acd_queue *queue, uint64_t caller, uint64_t *since_ms,
                 int32_t *priority, bool take) {
     if (!caller || !queue->set.resume_ms)

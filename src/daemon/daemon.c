@@ -59,15 +59,12 @@ static uint64_t floor_hook(void *arg, uint64_t now_ms) {
 
 static uint64_t daemon_hook(void *arg, uint64_t now_ms) {
     struct daemon *d = arg;
-    uint64_t stop_ms = daemon_stop_step(d, now_ms),
-             state_ms = state_step(d->state, d->conf, d->floor, d->ua, now_ms);
+    uint64_t stop_ms = daemon_stop_step(d, now_ms), state_ms = state_step(d->state, d->floor, d->ua, now_ms);
     return stop_ms < state_ms ? stop_ms : state_ms;
 }
 
 static void presence_changed(void *arg, uint32_t agent) {
-    struct daemon *d = arg;
-    struct clock_port clock = loop_clock();
-    state_changed(d->state, agent, loop_now_ms(), clock.wall_us(clock.ctx));
+    state_changed(((struct daemon *)arg)->state, loop_now_ms());
 }
 
 static void floor_has_work(void *arg) {
@@ -146,7 +143,7 @@ static int start_parts(struct daemon *d) {
     struct ua_sink ua = floor_ua_sink(d->floor);
     struct media_sink media = floor_media_sink(d->floor);
     struct store_sink store = floor_store_sink(d->floor);
-    state_restore(d->state, d->conf, d->floor, d->ua);
+    state_restore(d->state, d->floor, d->ua);
     store_start(d->store, &store);
     media_start(d->media, &media);
     int err = ua_start(d->ua, &ua);
@@ -196,7 +193,7 @@ int daemon_run(struct daemon *d) {
 
 void daemon_end(struct daemon *d) {
     if (d->phase == PHASE_OVER)
-        state_save_all(d->state, d->conf, d->floor, d->ua, loop_now_ms());
+        state_save_all(d->state, d->floor, d->ua, loop_now_ms());
     for (size_t i = 0; i < ARRAY_LEN(d->signals); i++)
         if (d->signals[i]) {
             event_free(d->signals[i]);

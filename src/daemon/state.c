@@ -1,27 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What outlives a restart, as JSON: state.json (presence, places in line, clock) and registrations.json (made
- * by SIP). */
+ * What outlives a restart: when it is read, given back, and saved. */
 #include "daemon/state.h"
 #include "callfloor/floor.h"
 #include "callfloor/log.h"
 #include "callfloor/loop.h"
 #include "callfloor/sip.h"
+#include "daemon/saved.h"
 #include "daemon/writer.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-enum { FILE_STATE, FILE_REGISTRATIONS };
-static const char *const file_names[WRITER_FILES] = {"state.json", "registrations.json"};
+enum { FILE_STATE, FILE_REGISTRATIONS, FILE_TODAY };
+static const char *const file_names[WRITER_FILES] = {"state.json", "registrations.json", "today.json"};
 enum {
-    SOON_MS = 200,        /* changes are gathered so long */
+    SOON_MS = 200,        /* changes of presence are gathered so long */
+    EVERY_MS = 5000,      /* what else there is: wrap-ups, who waits, figures */
     LOOK_MS = 2000,       /* has the number of registrations changed? */
     REFRESH_MS = 30000,   /* registrations are compared as a whole */
-    WAITING_MS = 5000,    /* who waits is said to wait still: a place counts from when it was lost */
     CLOCK_STEP_MS = 1000, /* more ids than one run makes within a second's worth of them */
     COST_SHARE = 20,      /* saving takes at most a 20th of the time */
     MAX_BYTES = 64 << 20,
@@ -29,14 +28,14 @@ enum {
 
 struct state {
     struct writer *writer;
-    json_t *saved;                 /* of the last run, until state_restore() */
-    char *registrations;           /* the same; afterwards what was saved last */
+    json_t *saved, *today;         /* of the last run, until state_restore() */
+    uint64_t alive_us;             /* when that was last alive; 0 = not known */
+    char *registrations;           /* of the last run; afterwards what was saved last */
     uint64_t first_ms, started_ms; /* clock of this run's ids, and when that was */
-    uint64_t *since_us;            /* of each agent's presence and reason, by number - 1; 0 = not known */
-    uint32_t since_count;
+    struct saved_last last_state, last_today;
+    uint64_t places; /* floor_place_changes() when they were saved */
+    bool force;      /* write even if nothing has changed */
     uint64_t due_ms, look_ms, refresh_ms, cost_ms;
-    uint64_t places;     /* floor_place_changes() when they were saved */
-    uint64_t waiting_ms; /* when they are saved again though nothing has changed; NEVER: there are none */
     uint32_t registered;
 };
 
@@ -82,6 +81,14 @@ static json_t *read_json(const char *path) {
     return json;
 }
 
+/* The store touches it each second; before it does so in this run, it tells of the last. */
+static uint64_t alive_us(const char *dir) {
+    char path[512];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/alive", dir);
+    return stat(path, &st) ? 0 : (uint64_t)st.st_mtim.tv_sec * 1000000 + (uint64_t)st.st_mtim.tv_nsec / 1000;
+}
+
 int state_create(struct state **sp, const char *dir) {
     char path[WRITER_FILES][512];
     const char *paths[WRITER_FILES];
@@ -92,13 +99,15 @@ int state_create(struct state **sp, const char *dir) {
         snprintf(path[i], sizeof path[i], "%s/%s", dir, file_names[i]);
         paths[i] = path[i];
     }
-    state->due_ms = state->waiting_ms = NEVER;
+    state->due_ms = NEVER;
     int err = writer_create(&state->writer, paths);
     if (err) {
         state_destroy(state);
         return err;
     }
     state->saved = read_json(path[FILE_STATE]);
+    state->today = read_json(path[FILE_TODAY]);
+    state->alive_us = alive_us(dir);
     state->registrations = read_text(path[FILE_REGISTRATIONS]);
     *sp = state;
     return 0;
@@ -107,10 +116,13 @@ int state_create(struct state **sp, const char *dir) {
 void state_destroy(struct state *state) {
     if (!state)
         return;
-    writer_destroy(state->writer);
+    if (!writer_destroy(state->writer))
+        return; /* its thread still hangs in the disk, and uses the rest */
     json_decref(state->saved);
+    json_decref(state->today);
     free(state->registrations);
-    free(state->since_us);
+    free(state->last_state.text);
+    free(state->last_today.text);
     free(state);
 }
 
@@ -126,123 +138,52 @@ uint64_t state_first_ms(struct state *state, uint64_t wall_ms) {
     return state->first_ms;
 }
 
-/* ---- presence ---- */
+/* ---- what the floor tells ---- */
 
-static void set_since(struct state *state, uint32_t agent, uint64_t since_us) {
-    if (agent > state->since_count) {
-        uint32_t count = agent + 100;
-        uint64_t *grown = realloc(state->since_us, count * sizeof *grown);
-        if (!grown)
-            return; /* its beginning is then the time of the save */
-        memset(grown + state->since_count, 0, (count - state->since_count) * sizeof *grown);
-        state->since_us = grown;
-        state->since_count = count;
-    }
-    state->since_us[agent - 1] = since_us;
+static void restore(json_t **json, struct floor *floor, uint64_t cut_us,
+                    void (*fn)(const struct json_t *json, struct floor *floor, uint64_t cut_us)) {
+    if (*json)
+        fn(*json, floor, cut_us);
+    json_decref(*json);
+    *json = NULL;
 }
 
-static void restore_agent(struct state *state, const struct conf *conf, struct floor *floor, json_t *item) {
-    const char *id = json_string_value(json_object_get(item, "id")),
-               *presence = json_string_value(json_object_get(item, "presence")),
-               *reason = json_string_value(json_object_get(item, "reason"));
-    json_int_t since_us = json_integer_value(json_object_get(item, "since_us"));
-    uint32_t agent = id ? conf_find_agent(conf, id) : 0;
-    if (!agent || !presence || since_us < 0)
-        return; /* no longer an agent */
-    int err = floor_restore_agent(floor, id, presence, reason ? reason : "", (uint64_t)since_us);
-    if (err)
-        log_warn("daemon", "event=presence_not_restored agent=%s presence=%s error=%d", log_value(id),
-                 log_value(presence), -err);
-    else
-        set_since(state, agent, (uint64_t)since_us);
-}
-
-/* A hash has 64 bits, a number in JSON 63. */
-static void restore_place(struct floor *floor, json_t *item) {
-    const char *queue = json_string_value(json_object_get(item, "queue")),
-               *caller = json_string_value(json_object_get(item, "caller"));
-    json_int_t since_us = json_integer_value(json_object_get(item, "since_us")),
-               lost_us = json_integer_value(json_object_get(item, "lost_us"));
-    if (queue && caller && since_us > 0 && lost_us > 0) /* what is too old or of no queue is refused */
-        (void)floor_restore_place(floor, &(struct floor_place){queue, strtoull(caller, NULL, 16),
-                                                               (uint64_t)since_us, (uint64_t)lost_us});
-}
-
-void state_restore(struct state *state, const struct conf *conf, struct floor *floor, struct ua *ua) {
-    size_t i;
-    json_t *item;
-    json_array_foreach(json_object_get(state->saved, "agents"), i, item)
-        restore_agent(state, conf, floor, item);
-    json_array_foreach(json_object_get(state->saved, "places"), i, item) restore_place(floor, item);
-    json_decref(state->saved);
-    state->saved = NULL;
+void state_restore(struct state *state, struct floor *floor, struct ua *ua) {
+    struct clock_port clock = loop_clock();
+    uint64_t wall_us = clock.wall_us(clock.ctx),
+             cut_us = state->alive_us && state->alive_us < wall_us ? state->alive_us : wall_us;
+    restore(&state->saved, floor, cut_us, saved_restore_state);
+    restore(&state->today, floor, cut_us, saved_restore_today); /* after it: what it changed is no figure */
     if (state->registrations && ua_restore_bindings(ua, state->registrations))
         log_warn("daemon", "event=registrations_not_restored");
     state->due_ms = 0; /* this run's clock of ids is to be known before the next start */
+    state->force = true;
 }
 
-static void soon(struct state *state, uint64_t now_ms) {
+void state_changed(struct state *state, uint64_t now_ms) {
     uint64_t wait = state->cost_ms * COST_SHARE > SOON_MS ? state->cost_ms * COST_SHARE : SOON_MS;
-    if (state->due_ms == NEVER)
+    if (now_ms + wait < state->due_ms)
         state->due_ms = now_ms + wait;
 }
 
-void state_changed(struct state *state, uint32_t agent, uint64_t now_ms, uint64_t wall_us) {
-    set_since(state, agent, wall_us);
-    soon(state, now_ms);
+static void hand_over(struct state *state, int file, struct writer_job *job) {
+    if (job)
+        writer_put_job(state->writer, file, job);
+    else
+        log_error("daemon", "event=state_not_saved file=%s error=memory", file_names[file]);
 }
 
-struct gather {
-    const struct state *state;
-    const struct conf *conf;
-    uint64_t wall_us;
-    json_t *agents;
-};
-
-/* What an agent wishes for after a talk holds: after a restart there is no talk. */
-static void gather_agent(void *arg, const struct floor_agent_view *view) {
-    struct gather *g = arg;
-    uint32_t agent = conf_find_agent(g->conf, view->id);
-    uint64_t since = agent && agent <= g->state->since_count ? g->state->since_us[agent - 1] : 0;
-    enum acd_presence presence = view->acd.presence;
-    const char *reason = view->reason;
-    if (view->acd.pending) {
-        presence = view->acd.pending_presence;
-        reason = acd_reason_name(g->conf, view->acd.pending_reason);
-        since = g->wall_us;
-    }
-    if (!since && presence == ACD_LOGGED_OUT)
-        return; /* as it is without having been saved */
-    json_array_append_new(g->agents, json_pack("{s:s, s:s, s:s, s:I}", "id", view->id, "presence",
-                                               acd_presence_name(presence), "reason", reason ? reason : "",
-                                               "since_us", (json_int_t)(since ? since : g->wall_us)));
-}
-
-static void gather_place(void *arg, const struct floor_place *place) {
-    char caller[20];
-    snprintf(caller, sizeof caller, "%" PRIx64, place->caller);
-    json_array_append_new(arg, json_pack("{s:s, s:s, s:I, s:I}", "queue", place->queue, "caller", caller,
-                                         "since_us", (json_int_t)place->since_us, "lost_us",
-                                         (json_int_t)place->lost_us));
-}
-
-static void save_floor(struct state *state, const struct conf *conf, struct floor *floor, uint64_t now_ms) {
-    struct clock_port clock = loop_clock();
-    struct gather g = {state, conf, clock.wall_us(clock.ctx), json_array()};
-    json_t *places = json_array();
-    floor_each_agent(floor, gather_agent, &g);
-    floor_each_place(floor, gather_place, places);
+static void save_floor(struct state *state, struct floor *floor, uint64_t now_ms) {
+    uint64_t begin_ms = loop_now_ms();
+    hand_over(
+        state, FILE_STATE,
+        saved_state(floor, state->first_ms + (now_ms - state->started_ms), state->force, &state->last_state));
     state->places = floor_place_changes(floor);
-    state->waiting_ms = json_array_size(places) ? now_ms + WAITING_MS : NEVER;
-    json_t *json = json_pack("{s:i, s:I, s:o, s:o}", "version", 1, "id_ms",
-                             (json_int_t)(state->first_ms + (now_ms - state->started_ms)), "agents", g.agents,
-                             "places", places);
-    char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-    json_decref(json);
-    if (text)
-        writer_put(state->writer, FILE_STATE, text);
-    state->due_ms = NEVER;
-    state->cost_ms = loop_now_ms() - now_ms;
+    hand_over(state, FILE_TODAY, saved_today(floor, state->force, &state->last_today));
+    state->force = false;
+    state->cost_ms = loop_now_ms() - begin_ms;
+    state->due_ms =
+        now_ms + (state->cost_ms * COST_SHARE > EVERY_MS ? state->cost_ms * COST_SHARE : EVERY_MS);
 }
 
 /* ---- registrations ---- */
@@ -271,23 +212,23 @@ static void look_at_registrations(struct state *state, struct floor *floor, stru
     state->look_ms = now_ms + LOOK_MS;
 }
 
-uint64_t state_step(struct state *state, const struct conf *conf, struct floor *floor, struct ua *ua,
-                    uint64_t now_ms) {
+uint64_t state_step(struct state *state, struct floor *floor, struct ua *ua, uint64_t now_ms) {
     int file, err = writer_error(state->writer, &file);
-    if (err)
+    if (err) {
         log_error("daemon", "event=state_not_saved file=%s error=%s", file_names[file],
                   log_value(strerror(err)));
-    if (now_ms >= state->look_ms && state->due_ms == NEVER &&
-        (floor_place_changes(floor) != state->places || now_ms >= state->waiting_ms))
-        soon(state, now_ms);
+        state->force = true;
+    }
+    if (now_ms >= state->look_ms && floor_place_changes(floor) != state->places)
+        state_changed(state, now_ms);
     if (now_ms >= state->due_ms)
-        save_floor(state, conf, floor, now_ms);
+        save_floor(state, floor, now_ms);
     look_at_registrations(state, floor, ua, now_ms);
     return state->due_ms < state->look_ms ? state->due_ms : state->look_ms;
 }
 
-void state_save_all(struct state *state, const struct conf *conf, struct floor *floor, struct ua *ua,
-                    uint64_t now_ms) {
-    save_floor(state, conf, floor, now_ms);
+void state_save_all(struct state *state, struct floor *floor, struct ua *ua, uint64_t now_ms) {
+    state->force = true;
+    save_floor(state, floor, now_ms);
     save_registrations(state, ua);
 }

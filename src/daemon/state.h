@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What outlives a restart besides the records: agents' presence with its reason and beginning, phones'
- * registrations, and the highest clock reading ids were made from. Two JSON files in state_dir, replaced as
- * a whole (temporary file, fsync, rename) by a thread of their own, because the control thread must not wait
- * for a disk. */
+ * What outlives a restart besides the records: agents' presence with its reason and beginning, their order of
+ * the idle and wrap-ups, callers' places in queues, the figures of the day, phones' registrations, and the
+ * highest clock reading ids were made from. JSON files in state_dir, replaced as a whole (temporary file,
+ * fsync, rename) by a thread of their own, because the control thread must not wait for a disk. */
 #ifndef DAEMON_STATE_H
 #define DAEMON_STATE_H
 
 #include "callfloor/base.h"
 
-struct conf;
 struct floor;
 struct ua;
 struct state;
@@ -23,15 +22,14 @@ void state_destroy(struct state *state);
 uint64_t state_first_ms(struct state *state, uint64_t wall_ms);
 
 /* Gives what was saved to the floor and to SIP; once, before they start. */
-void state_restore(struct state *state, const struct conf *conf, struct floor *floor, struct ua *ua);
+void state_restore(struct state *state, struct floor *floor, struct ua *ua);
 
-/* An agent's presence or reason changed: will be saved 200 ms later, with others. */
-void state_changed(struct state *state, uint32_t agent, uint64_t now_ms, uint64_t wall_us);
+/* An agent's presence or reason changed: will be saved 200 ms later, with others. The rest is saved each five
+ * seconds, as far as it has changed. */
+void state_changed(struct state *state, uint64_t now_ms);
 /* Saves what is due; returns when it wants to be called again. */
-uint64_t state_step(struct state *state, const struct conf *conf, struct floor *floor, struct ua *ua,
-                    uint64_t now_ms);
+uint64_t state_step(struct state *state, struct floor *floor, struct ua *ua, uint64_t now_ms);
 /* Everything, now (for the end). */
-void state_save_all(struct state *state, const struct conf *conf, struct floor *floor, struct ua *ua,
-                    uint64_t now_ms);
+void state_save_all(struct state *state, struct floor *floor, struct ua *ua, uint64_t now_ms);
 
 #endif

@@ -17,7 +17,7 @@
 
 struct writer {
     char path[WRITER_FILES][512];
-    _Atomic(char *) pending[WRITER_FILES];
+    _Atomic(struct writer_job *) pending[WRITER_FILES];
     _Atomic int error[WRITER_FILES];
     atomic_bool stop;
     int wake_fd;
@@ -67,6 +67,11 @@ static int replace(const char *path, const char *text) {
     return err ? err : sync_folder(path);
 }
 
+static void drop(struct writer_job *job) {
+    if (job)
+        job->drop(job);
+}
+
 static void *run(void *arg) {
     struct writer *writer = arg;
     bool last = false;
@@ -76,11 +81,13 @@ static void *run(void *arg) {
             ;
         last = atomic_load(&writer->stop);
         for (int i = 0; i < WRITER_FILES; i++) {
-            char *text = atomic_exchange(&writer->pending[i], NULL);
+            struct writer_job *job = atomic_exchange(&writer->pending[i], NULL);
+            char *text = job ? job->text(job) : NULL;
             int err = text ? replace(writer->path[i], text) : 0;
             if (err)
                 atomic_store(&writer->error[i], -err);
             free(text);
+            drop(job);
         }
     }
     return NULL;
@@ -113,9 +120,36 @@ static void wake(struct writer *writer) {
         return; /* only when it would count past 2^64 */
 }
 
-void writer_put(struct writer *writer, int file, char *text) {
-    free(atomic_exchange(&writer->pending[file], text));
+void writer_put_job(struct writer *writer, int file, struct writer_job *job) {
+    drop(atomic_exchange(&writer->pending[file], job));
     wake(writer);
+}
+
+/* ---- a text that is there already ---- */
+
+struct text_job {
+    struct writer_job job;
+    char *text;
+};
+
+static char *give_text(struct writer_job *job) {
+    char *text = ((struct text_job *)job)->text;
+    ((struct text_job *)job)->text = NULL;
+    return text;
+}
+static void drop_text(struct writer_job *job) {
+    free(((struct text_job *)job)->text);
+    free(job);
+}
+
+void writer_put(struct writer *writer, int file, char *text) {
+    struct text_job *job = malloc(sizeof *job);
+    if (!job) { /* the next change brings it again */
+        free(text);
+        return;
+    }
+    *job = (struct text_job){{give_text, drop_text}, text};
+    writer_put_job(writer, file, &job->job);
 }
 
 int writer_error(struct writer *writer, int *file) {
@@ -129,9 +163,9 @@ int writer_error(struct writer *writer, int *file) {
     return 0;
 }
 
-void writer_destroy(struct writer *writer) {
+bool writer_destroy(struct writer *writer) {
     if (!writer)
-        return;
+        return true;
     if (writer->started) {
         struct timespec until;
         atomic_store(&writer->stop, true);
@@ -140,12 +174,13 @@ void writer_destroy(struct writer *writer) {
         until.tv_sec += 2;
         if (pthread_clockjoin_np(writer->thread, NULL, CLOCK_MONOTONIC, &until)) {
             pthread_detach(writer->thread);
-            return; /* it hangs in the disk and still needs its memory; the process ends soon */
+            return false; /* in the disk, and still needs its memory; the process ends soon */
         }
     }
     for (int i = 0; i < WRITER_FILES; i++)
-        free(atomic_load(&writer->pending[i]));
+        drop(atomic_load(&writer->pending[i]));
     if (writer->wake_fd >= 0)
         close(writer->wake_fd);
     free(writer);
+    return true;
 }

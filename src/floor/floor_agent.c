@@ -168,23 +168,3 @@ int floor_call_hangup(struct floor *f, uint64_t number, const char *who) {
     floor_pump(f);
     return 0;
 }
-
-int floor_restore_agent(struct floor *f, const char *agent, const char *presence, const char *reason,
-                        uint64_t since_us) {
-    struct acd_event event = {.type = ACD_EV_RESTORE, .agent = conf_find_agent(f->conf, agent)};
-    uint64_t now_us = f->clock.wall_us(f->clock.ctx),
-             ago_ms = since_us < now_us ? (now_us - since_us) / 1000 : 0;
-    uint64_t now_ms = floor_now_ms(f);
-    if (!event.agent)
-        return -ENOENT;
-    while (event.presence < ACD_PRESENCES && strcmp(acd_presence_name(event.presence), presence))
-        event.presence++;
-    if (event.presence == ACD_PRESENCES)
-        return -EINVAL;
-    event.reason = find_reason(f->conf, reason);
-    for (uint32_t own = ACD_REASON_LOGIN; !event.reason && own <= ACD_REASON_REJECTED; own++)
-        if (!strcmp(acd_reason_name(f->conf, own), reason))
-            event.reason = own;
-    event.since_ms = ago_ms < now_ms ? now_ms - ago_ms : 1; /* from before the machine started */
-    return floor_acd_now(f, &event);
-}

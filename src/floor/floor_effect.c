@@ -136,6 +136,7 @@ static void agent_changed(struct floor *f, const struct acd_effect *fx) {
         log_info("acd", "event=agent agent=%s presence=%s reason=%s activity=%s",
                  f->conf->agent[fx->agent - 1].id, acd_presence_name(fx->presence),
                  log_value(acd_reason_name(f->conf, fx->reason)), acd_activity_name(fx->activity));
+        desk->presence_us = f->clock.wall_us(f->clock.ctx);
         if (f->presence_changed)
             f->presence_changed(f->arg, fx->agent);
     }

@@ -78,6 +78,7 @@ struct desk {
     struct record_handle handle_row; /* id 0 = none open; wrap-up may go on */
     struct record_agent_state state_row;
     uint64_t state_anchor_us; /* monotonic time of state_row.start_us */
+    uint64_t presence_us;     /* wall time since when presence and reason are as they are; 0 = always */
 };
 
 /* ---- work: events waiting for their step, so that nothing happens inside anything else. What one event

@@ -206,6 +206,26 @@ void stats_agent_live(const struct stats_agent *today, enum acd_presence presenc
     add_time(out, ACD_NOT_READY, presence, activity, ms); /* an unfinished pause is not counted yet */
 }
 
+uint32_t stats_day_number(const struct stats *s) {
+    return s->day;
+}
+
+void stats_restore_queue(struct stats *s, uint32_t queue, const struct stats_queue *earlier) {
+    struct queue_entry *e = queue_at(s, queue);
+    if (!e)
+        return;
+    e->today = *earlier;
+    uint32_t cut = earlier->offered > ended(earlier) ? earlier->offered - ended(earlier) : 0;
+    e->today.other += cut;
+    e->today.ends[ACD_VISIT_FAILED] += cut;
+}
+
+void stats_restore_agent(struct stats *s, uint32_t agent, const struct stats_agent *earlier) {
+    struct agent_entry *a = agent_at(s, agent);
+    if (a)
+        a->today = *earlier;
+}
+
 const struct stats_queue *stats_queue_get(const struct stats *s, uint32_t queue) {
     return &s->queue[queue <= CONF_MAX_QUEUES ? queue : 0].today;
 }

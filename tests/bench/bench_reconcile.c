@@ -2,7 +2,7 @@
  * LIBS: floor call acd ivr stats conf base
  * What a pass of the reconciler costs: microseconds of CPU for all of it, and for its longest slice, which is
  * how long nothing else can happen. Many agents, calls in talk and in queues, adapters that look up tables.
- */
+ * And, likewise in one go, what it costs to tell all that is saved for a restart. */
 #include "callfloor/floor.h"
 #include "callfloor/log.h"
 #include "floor/reconcile.h"
@@ -146,6 +146,45 @@ static void call_in(void) {
     floor_turn(w.floor);
 }
 
+/* As src/daemon/saved.c copies it. */
+static struct copied {
+    struct floor_saved_agent agent;
+    struct floor_saved_figures figures;
+    struct stats_agent today;
+    char id[NAME_LEN], reason[NAME_LEN], queue[NAME_LEN];
+} * copied;
+static uint32_t copies;
+
+static void copy_agent(void *arg, const struct floor_saved_agent *agent) {
+    struct copied *c = &copied[copies++];
+    c->agent = *agent;
+    str_copy(c->id, sizeof c->id, agent->id);
+    str_copy(c->reason, sizeof c->reason, agent->reason);
+    str_copy(c->queue, sizeof c->queue, agent->queue);
+}
+static void copy_figures(void *arg, const struct floor_saved_figures *figures) {
+    struct copied *c = &copied[copies++];
+    c->figures = *figures;
+    c->today = *figures->today;
+}
+static void copy_place(void *arg, const struct floor_place *place) {
+    (*(uint32_t *)arg)++;
+}
+
+static double save_us(uint32_t agents) {
+    uint32_t places = 0;
+    double start = cpu_us();
+    copied = calloc(agents, sizeof *copied);
+    copies = 0;
+    floor_each_saved_agent(w.floor, copy_agent, NULL);
+    copies = 0;
+    floor_each_saved_figures(w.floor, copy_figures, NULL);
+    floor_each_place(w.floor, copy_place, &places);
+    double took = cpu_us() - start;
+    free(copied);
+    return took;
+}
+
 static void bench(uint32_t agents, uint32_t in, uint32_t calls) {
     struct conf *conf = make_conf(agents);
     memset(&w, 0, sizeof w);
@@ -197,16 +236,18 @@ static void bench(uint32_t agents, uint32_t in, uint32_t calls) {
     uint64_t repairs = 0;
     for (int kind = 0; kind < FLOOR_REPAIRS; kind++)
         repairs += r->repairs[kind];
-    printf("%8u %8u %8u %8u %10.0f %10.0f %9.3f %% %8llu\n", agents, in, calls, slices / 20, all / 20,
-           longest, all / 20 / (RECONCILE_EVERY_MS * 1000.0 + all / 20) * 100, (unsigned long long)repairs);
+    double save = save_us(agents);
+    printf("%8u %8u %8u %8u %10.0f %10.0f %9.3f %% %8llu %8.0f\n", agents, in, calls, slices / 20, all / 20,
+           longest, all / 20 / (RECONCILE_EVERY_MS * 1000.0 + all / 20) * 100, (unsigned long long)repairs,
+           save);
     floor_destroy(w.floor);
     conf_free(conf);
 }
 
 int main(void) {
     log_set_level(NULL, "error");
-    printf("%8s %8s %8s %8s %10s %10s %11s %8s\n", "agents", "in", "calls", "slices", "pass us", "slice us",
-           "of a core", "repairs");
+    printf("%8s %8s %8s %8s %10s %10s %11s %8s %8s\n", "agents", "in", "calls", "slices", "pass us",
+           "slice us", "of a core", "repairs", "save us");
     bench(100, 100, 150);
     bench(1000, 1000, 1500);
     bench(10000, 1000, 1500);

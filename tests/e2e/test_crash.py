@@ -62,12 +62,65 @@ def test_kill_in_mid_call(make_center):
     assert c.agent_row(1003)['presence'] == 'ready'
     first.register()
     second.register()
-    c.until_agent(1001, 'ready', 'idle')
-    c.until_agent(1002, 'ready', 'idle')
+    for id in (1001, 1002):  # wrap-up runs on; for who talked it has begun
+        c.until_agent(id, 'ready', 'wrapup')
+        c.daemon.command('agent done %d' % id)
+        c.until_agent(id, 'ready', 'idle')
     before = len(first.incoming) + len(second.incoming)
     again = c.caller('105', tone=0).call('3001').wait('up')
     c.until(lambda: len(first.incoming) + len(second.incoming) == before + 1, what='the call at an agent')
     again.bye()
+
+
+def test_what_goes_on_after_a_kill(make_center):
+    """Pending presence, wrap-up in wall time, callers' places, the figures of the day."""
+    c = make_center(queues=[queue('sales', wrapup_ms=20000, resume_ms=120000), queue('support', wrapup_ms=0)],
+                    agents=[agent(1001, 'sales'), agent(1002, 'support')])
+    phone, other = c.agent(1001), c.agent(1002)
+    c.until(lambda: all(a['activity'] == 'idle' for a in c.show('agents')), what='idle agents')
+    done = c.caller('100', tone=0).call('3002').wait('up')
+    other.wait_call().wait('up')
+    time.sleep(1.2)
+    done.bye()
+    c.until_agent(1002, 'ready', 'idle')
+    c.caller('101', tone=0).call('3002').wait('up')
+    c.until_agent(1002, 'ready', 'talking')
+    c.daemon.command('agent pause 1002 break')  # for later
+    call = c.caller('102', tone=0).call('3001').wait('up')
+    c.until_agent(1001, 'ready', 'talking')
+    for number in ('103', '104'):
+        c.caller(number, tone=0).call('3001').wait('up')
+        c.until(lambda: c.call_row(number).get('position'), what='a place')
+    call.bye()
+    c.until_agent(1001, 'ready', 'wrapup')
+    ends = time.time() + c.agent_row(1001)['timer_ms'] / 1000
+    c.daemon.command('agent pause 1001 lunch')
+    time.sleep(5.5)  # all that is not presence is saved each five seconds
+    before = {q['queue']: q for q in c.daemon.json('show stats')['queues']}
+    c.daemon.kill()
+    c.daemon.start()
+
+    assert (c.agent_row(1002)['presence'], c.agent_row(1002)['reason']) == ('not_ready', 'break')
+    row = c.agent_row(1001)
+    assert (row['presence'], row['activity']) == ('ready', 'wrapup')
+    assert abs(time.time() + row['timer_ms'] / 1000 - ends) < 1.0
+    after = {q['queue']: q for q in c.daemon.json('show stats')['queues']}
+    agents = {a['agent']: a for a in c.daemon.json('show stats')['agents']}
+    assert (before['support']['offered'], before['sales']['offered']) == (2, 3)
+    for name, waiting in (('support', 0), ('sales', 2)):
+        assert after[name]['offered'] == before[name]['offered'] and after[name]['answered'] == before[name]['answered']
+        assert after[name]['other'] == waiting and after[name]['handles'] == 1 and after[name]['talk_ms'] > 0
+    assert agents['1002']['handles'] == 1 and agents['1002']['talk_ms'] >= 1000
+    assert agents['1002']['logged_in_ms'] > 5000
+
+    # Who calls again has the place of before, whoever came in between.
+    for number in ('105', '104', '103'):
+        c.caller(number, tone=0).call('3001').wait('up')
+        c.until(lambda: c.call_row(number).get('position'), what='a place')
+    assert [c.call_row(n)['position'] for n in ('103', '104', '105')] == [1, 2, 3]
+    c.daemon.command('agent done 1001')
+    c.until(lambda: c.agent_row(1001)['presence'] == 'not_ready', what='the pause asked for before')
+    assert c.agent_row(1001)['reason'] == 'lunch'
 
 
 def test_kill_again_and_again_under_load(make_center):

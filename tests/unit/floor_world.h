@@ -169,10 +169,8 @@ static void conf_error(void *arg, const char *message) {
     print_message("%s\n", message);
 }
 
-static int setup(void **state) {
-    memset(&w, 0, sizeof w);
-    w.now_us = 1000000000;
-    assert_int_equal(conf_parse(&w.conf, conf_text, NULL, conf_error, NULL), 0);
+/* A floor with the configuration there is, at the time it is. */
+static void start_floor(void) {
     struct floor_setup how = {.conf = w.conf,
                               .ua = {NULL, ua_invite, ua_ring, ua_answer, ua_end, ua_info, ua_bindings,
                                      ua_trunk, ua_counters, NULL, NULL, NULL},
@@ -187,9 +185,20 @@ static int setup(void **state) {
     w.ua = floor_ua_sink(w.floor);
     w.media = floor_media_sink(w.floor);
     w.store = floor_store_sink(w.floor);
+}
+
+static void all_reachable(void) {
     for (uint32_t agent = 1; agent <= w.conf->agent_count; agent++)
         w.ua.agent_reachable(w.ua.ctx, agent, true);
     told();
+}
+
+static int setup(void **state) {
+    memset(&w, 0, sizeof w);
+    w.now_us = 1000000000;
+    assert_int_equal(conf_parse(&w.conf, conf_text, NULL, conf_error, NULL), 0);
+    start_floor();
+    all_reachable();
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * LIBS: acd conf base
  * What the distributor is given back after a restart: presence, place in the order of the idle, figures since
- * login, the rest of a wrap-up, lost places. Invariants are checked after each event. */
+ * login, the rest of a wrap-up. Invariants are checked after each event. */
 #include "acd_script.h"
 
 #include <setjmp.h>
@@ -33,8 +33,8 @@ static struct acd_agent_view agent(uint32_t number) {
 
 static int setup(void **state) {
     char lines[][80] = {"queue 1 ring=15000 wrapup=30000 resume=60000",
-                        "queue 2 wrapup=20000 wrapup_mode=disposition", "agent 1 queues=1,2", "agent 2 queues=1,2",
-                        "agent 3 queues=1"};
+                        "queue 2 wrapup=20000 wrapup_mode=disposition", "agent 1 queues=1,2",
+                        "agent 2 queues=1,2", "agent 3 queues=1"};
     conf = world_conf(0, 0, 0);
     for (size_t i = 0; i < ARRAY_LEN(lines); i++)
         assert_int_equal(script_line(conf, lines[i]), 0);
@@ -147,43 +147,13 @@ static void test_wrong_ones_are_refused(void **state) {
     assert_int_equal(step((struct acd_event){.type = ACD_EV_RESTORE, .agent = 1}), -EPROTO);
 }
 
-/* ---- lost places ---- */
-
-static uint32_t places;
-static uint64_t place_since, place_until;
-static void on_place(void *arg, uint32_t queue, uint64_t caller, uint64_t since_ms, uint64_t until_ms,
-                     int32_t priority) {
-    places++;
-    place_since = since_ms;
-    place_until = until_ms;
-    assert_int_equal(queue, 1);
-    assert_int_equal(caller, 77);
-    assert_int_equal(priority, 3);
-}
-
-static void test_lost_places_are_told(void **state) {
-    STEP(.type = ACD_EV_LOST_PLACE, .queue = 1, .caller = 77, .since_ms = 950000, .priority = 3);
-    acd_each_lost_place(acd, on_place, NULL);
-    assert_int_equal(places, 1);
-    assert_int_equal(place_since, 950000);
-    assert_int_equal(place_until, 1060000);
-    now_ms = 1059999;
-    STEP(.type = ACD_EV_TICK);
-    acd_each_lost_place(acd, on_place, NULL);
-    assert_int_equal(places, 2);
-    now_ms = 1060000; /* too late */
-    STEP(.type = ACD_EV_TICK);
-    acd_each_lost_place(acd, on_place, NULL);
-    assert_int_equal(places, 2);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_order_of_the_idle_and_figures), TEST(test_wrapup_goes_on),
         TEST(test_the_rest_may_be_told),          TEST(test_presence_waits_for_the_end_of_wrapup),
         TEST(test_over_while_we_were_away),       TEST(test_a_disposition_is_still_wanted),
-        TEST(test_wrong_ones_are_refused),        TEST(test_lost_places_are_told),
+        TEST(test_wrong_ones_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

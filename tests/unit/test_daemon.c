@@ -5,6 +5,7 @@
 #include "daemon/check.c"
 #include "daemon/notify.c"
 #include "daemon/reload.c"
+#include "daemon/saved.c"
 #include "daemon/state.c"
 #include "daemon/stop.c"
 #include "daemon/writer.c"
@@ -19,61 +20,95 @@
 
 /* ---- fakes ---- */
 
-struct fake_agent {
-    const char *id, *reason;
-    enum acd_presence presence;
-    bool pending; /* wants to pause after the talk, for the first reason */
-};
-static struct fake_agent fake_agents[3];
-static char restored[1000], bindings[100] = "{\"b\":1}", restored_bindings[100];
+static struct floor_saved_agent fake_agents[3];
+static struct floor_place fake_places[2];
+static uint64_t fake_place_changes;
+static struct stats_queue fake_queue;
+static struct stats_agent fake_figures;
+static uint32_t fake_day;
+static char restored[2000], bindings[100] = "{\"b\":1}", restored_bindings[100];
 static struct floor_counters fake_counters;
 static uint32_t fake_calls;
 static bool flushed;
 static char drains[20];
-static struct state *state_of_restore; /* told of changes in the middle of a restore, as the floor does it */
+static uint64_t cut_us;
+
+static void PRINTF_LIKE(1, 2) note(const char *format, ...) {
+    size_t used = strlen(restored);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(restored + used, sizeof restored - used, format, args);
+    va_end(args);
+}
 
 const char *acd_presence_name(enum acd_presence presence) {
     static const char *const words[] = {"logged_out", "ready", "not_ready"};
     return words[presence];
 }
-const char *acd_reason_name(const struct conf *c, uint32_t reason) {
-    return reason == 1 ? "first" : "";
+const char *acd_activity_name(enum acd_activity activity) {
+    return activity == ACD_TALKING ? "talking" : activity == ACD_IDLE ? "idle" : "another";
 }
-void floor_each_agent(const struct floor *f, void (*fn)(void *, const struct floor_agent_view *), void *arg) {
-    for (size_t i = 0; i < ARRAY_LEN(fake_agents); i++) {
-        struct floor_agent_view view = {.id = fake_agents[i].id, .reason = fake_agents[i].reason};
-        view.acd.presence = view.acd.pending_presence = fake_agents[i].presence;
-        if ((view.acd.pending = fake_agents[i].pending)) {
-            view.acd.pending_presence = ACD_NOT_READY;
-            view.acd.pending_reason = 1;
-        }
-        fn(arg, &view);
-    }
+const char *acd_visit_result_name(enum acd_visit_result result) {
+    return result == ACD_VISIT_ANSWERED    ? "answered"
+           : result == ACD_VISIT_ABANDONED ? "abandoned"
+                                           : "another";
 }
-int floor_restore_agent(struct floor *f, const char *agent, const char *presence, const char *reason,
-                        uint64_t since_us) {
-    size_t at = strlen(restored);
-    snprintf(restored + at, sizeof restored - at, "%s=%s(%s)@%llu ", agent, presence, reason,
-             (unsigned long long)since_us);
-    if (state_of_restore)
-        state_changed(state_of_restore, 2, 0, 999);
-    return strcmp(presence, "nonsense") ? 0 : -EINVAL;
+void floor_each_saved_agent(const struct floor *f, void (*fn)(void *, const struct floor_saved_agent *),
+                            void *arg) {
+    for (size_t i = 0; i < ARRAY_LEN(fake_agents); i++)
+        fn(arg, &fake_agents[i]);
 }
-static struct floor_place fake_place; /* queue NULL: there is none */
-static uint64_t fake_place_changes;
 void floor_each_place(const struct floor *f, void (*fn)(void *, const struct floor_place *), void *arg) {
-    if (fake_place.queue)
-        fn(arg, &fake_place);
+    for (size_t i = 0; i < ARRAY_LEN(fake_places) && fake_places[i].queue; i++)
+        fn(arg, &fake_places[i]);
 }
 uint64_t floor_place_changes(const struct floor *f) {
     return fake_place_changes;
 }
-int floor_restore_place(struct floor *f, const struct floor_place *place) {
-    size_t at = strlen(restored);
-    snprintf(restored + at, sizeof restored - at, "%s:%llx@%llu-%llu ", place->queue,
-             (unsigned long long)place->caller, (unsigned long long)place->since_us,
-             (unsigned long long)place->lost_us);
-    return -ESTALE; /* is nobody's business */
+int floor_restore_agent(struct floor *f, const struct floor_saved_agent *a, uint64_t cut) {
+    note("%s=%s(%s)@%llu idle=%llu handles=%u/%llu", a->id, acd_presence_name(a->presence), a->reason,
+         (unsigned long long)a->since_us, (unsigned long long)a->idle_us, a->handles,
+         (unsigned long long)a->talk_ms);
+    if (*a->queue)
+        note(" %s#%llu %llu-%llu", a->queue, (unsigned long long)a->call, (unsigned long long)a->talk_end_us,
+             (unsigned long long)a->wrap_end_us);
+    note("; ");
+    cut_us = cut;
+    return !strcmp(a->id, "9") ? -ENOENT : !strcmp(a->id, "8") ? -EPROTO : 0;
+}
+int floor_restore_place(struct floor *f, const struct floor_place *p) {
+    note("%s:%llx@%llu-%llu; ", p->queue, (unsigned long long)p->caller, (unsigned long long)p->since_us,
+         (unsigned long long)p->lost_us);
+    return -ESTALE;
+}
+uint32_t floor_day(const struct floor *f) {
+    return fake_day;
+}
+void floor_each_saved_queue(const struct floor *f,
+                            void (*fn)(void *arg, const char *name, const struct stats_queue *today),
+                            void *arg) {
+    static const struct stats_queue nothing;
+    fn(arg, "sales", &fake_queue);
+    fn(arg, "empty", &nothing);
+}
+void floor_each_saved_figures(const struct floor *f, void (*fn)(void *, const struct floor_saved_figures *),
+                              void *arg) {
+    static const struct stats_agent nothing;
+    fn(arg, &(struct floor_saved_figures){"1001", ACD_READY, ACD_TALKING, 77, &fake_figures});
+    fn(arg, &(struct floor_saved_figures){"1002", ACD_LOGGED_OUT, ACD_IDLE, 77, &nothing});
+}
+static struct stats_queue got_queue;
+static struct stats_agent got_figures;
+int floor_restore_queue(struct floor *f, const char *name, const struct stats_queue *today) {
+    note("queue %s; ", name);
+    got_queue = *today;
+    return 0;
+}
+int floor_restore_figures(struct floor *f, const struct floor_saved_figures *figures, uint64_t cut) {
+    note("figures %s %s/%s@%llu; ", figures->id, acd_presence_name(figures->presence),
+         acd_activity_name(figures->activity), (unsigned long long)figures->since_us);
+    got_figures = *figures->today;
+    return 0;
 }
 void floor_counters(const struct floor *f, struct floor_counters *out) {
     *out = fake_counters;
@@ -133,11 +168,16 @@ static int begin(void **state) {
     logged[0] = restored[0] = restored_bindings[0] = drains[0] = 0;
     fake_calls = 0;
     flushed = true;
-    state_of_restore = NULL;
+    memset(fake_places, 0, sizeof fake_places);
+    memset(&fake_queue, 0, sizeof fake_queue);
+    memset(&fake_figures, 0, sizeof fake_figures);
+    fake_day = 5;
     memset(&fake_counters, 0, sizeof fake_counters);
-    fake_agents[0] = (struct fake_agent){"1001", "", ACD_READY, false};
-    fake_agents[1] = (struct fake_agent){"1002", "lunch", ACD_NOT_READY, false};
-    fake_agents[2] = (struct fake_agent){"1003", "", ACD_LOGGED_OUT, false};
+    fake_agents[0] = (struct floor_saved_agent){
+        .id = "1001", .presence = ACD_READY, .reason = "", .since_us = 111, .queue = ""};
+    fake_agents[1] = (struct floor_saved_agent){
+        .id = "1002", .presence = ACD_NOT_READY, .reason = "lunch", .since_us = 222, .queue = ""};
+    fake_agents[2] = (struct floor_saved_agent){.id = "1003", .reason = "", .queue = ""};
     log_to(keep_log, NULL);
     return mkdtemp(folder) && !conf_parse(&conf, "agents = ( { ids = \"1001-1003\"; password = \"x\"; } );",
                                           NULL, NULL, NULL)
@@ -249,72 +289,77 @@ static struct state *open_state(void) {
 static void presence_outlives_a_restart(void **unused) {
     struct state *state = open_state();
     assert_int_equal(state_first_ms(state, 5000000), 5000000);
-    state_restore(state, conf, NULL, NULL);
+    state_restore(state, NULL, NULL);
     assert_string_equal(restored, "");
-    uint64_t now = loop_now_ms(), next = state_step(state, conf, NULL, NULL, now); /* the clock of the ids */
+    uint64_t now = loop_now_ms(), next = state_step(state, NULL, NULL, now); /* the clock of the ids */
     assert_true(next > now);
-    state_changed(state, 1, now, 111);
-    state_changed(state, 2, now + 100, 222);
-    next = state_step(state, conf, NULL, NULL, now + 100);
+    state_changed(state, now);
+    state_changed(state, now + 100);
+    next = state_step(state, NULL, NULL, now + 100);
     assert_int_equal(next, now + SOON_MS); /* gathered, not put off */
-    state_step(state, conf, NULL, NULL, now + SOON_MS);
-    assert_true(state->due_ms == NEVER);
+    fake_agents[0].handles = 1;
+    state_step(state, NULL, NULL, now + SOON_MS);
+    assert_int_equal(state->due_ms, now + SOON_MS + EVERY_MS);
     char expected[500];
-    snprintf(expected, sizeof expected,
-             "{\"version\":1,\"id_ms\":%llu,\"agents\":["
-             "{\"id\":\"1001\",\"presence\":\"ready\",\"reason\":\"\",\"since_us\":111},"
-             "{\"id\":\"1002\",\"presence\":\"not_ready\",\"reason\":\"lunch\",\"since_us\":222}],"
-             "\"places\":[]}",
-             (unsigned long long)(5000000 + now + SOON_MS - state->started_ms));
+    snprintf(
+        expected, sizeof expected,
+        "{\"version\":1,\"id_ms\":%llu,\"agents\":["
+        "{\"id\":\"1001\",\"presence\":\"ready\",\"since_us\":111,\"handles\":1},"
+        "{\"id\":\"1002\",\"presence\":\"not_ready\",\"reason\":\"lunch\",\"since_us\":222}],\"places\":[]}",
+        (unsigned long long)(5000000 + now + SOON_MS - state->started_ms));
     state_destroy(state);
     assert_file("state.json", expected);
     assert_file("registrations.json", "{\"b\":1}");
 
     state = open_state();
-    state_of_restore = state;
     assert_int_equal(state_first_ms(state, 9000000000), 9000000000);
-    state_restore(state, conf, NULL, NULL);
-    assert_string_equal(restored, "1001=ready()@111 1002=not_ready(lunch)@222 ");
+    state_restore(state, NULL, NULL);
+    assert_true(strstr(restored, "1001=ready()@111 idle=0 handles=1/0; "
+                                 "1002=not_ready(lunch)@222 idle=0 handles=0/0; ") == restored);
     assert_string_equal(restored_bindings, "{\"b\":1}");
-    assert_int_equal(state->since_us[1], 222); /* and not the time of the restart */
     state_destroy(state);
 }
 
-static void who_went_home_stays_at_home(void **unused) {
+static void all_of_an_agent_and_places(void **unused) {
     struct state *state = open_state();
-    fake_agents[0].presence = ACD_LOGGED_OUT; /* with auto_login a restart would make 1001 ready */
+    fake_agents[0] =
+        (struct floor_saved_agent){"1001", ACD_READY, "", 111, 222, 3, 444, "sales", 555, 666, 777};
+    fake_places[0] = (struct floor_place){"sales", 0xfedcba9876543210, 11, 12};
+    fake_places[1] = (struct floor_place){"support", 0x1f, 22, 33};
     state_first_ms(state, 1);
-    state_restore(state, conf, NULL, NULL);
-    state_changed(state, 1, 0, 333);
-    state_save_all(state, conf, NULL, NULL, loop_now_ms());
+    state_save_all(state, NULL, NULL, loop_now_ms());
     state_destroy(state);
+    put("alive", ""); /* by the store */
+    struct stat alive;
+    assert_int_equal(stat(path_of("alive"), &alive), 0);
     state = open_state();
-    state_restore(state, conf, NULL, NULL);
-    assert_non_null(strstr(restored, "1001=logged_out()@333"));
-    assert_null(strstr(restored, "1003")); /* was never anything else */
+    put("alive", "again");
+    state_restore(state, NULL, NULL);
+    assert_true(strstr(restored, "1001=ready()@111 idle=222 handles=3/444 sales#555 666-777; 1002=") ==
+                restored);
+    assert_non_null(strstr(restored, "sales:fedcba9876543210@11-12; support:1f@22-33; "));
+    assert_int_equal(cut_us / 1000000, alive.st_mtim.tv_sec);
+    assert_null(strstr(logged, "not_restored")); /* too late for a place is no mistake */
     state_destroy(state);
 }
 
-static void places_in_line_outlive_a_restart(void **unused) {
+static void a_new_place_is_saved_soon(void **unused) {
     struct state *state = open_state();
     state_first_ms(state, 1);
-    state_restore(state, conf, NULL, NULL);
-    uint64_t now = loop_now_ms(); /* what a save cost is measured */
-    state_step(state, conf, NULL, NULL, now);
-    fake_place = (struct floor_place){"sales", 0xfedcba9876543210u, 111, 222};
+    state_restore(state, NULL, NULL);
+    uint64_t now = loop_now_ms();
+    state_step(state, NULL, NULL, now);
+    assert_int_equal(state->due_ms, now + EVERY_MS);
+    fake_places[0] = (struct floor_place){"sales", 0x1f, 111, 222};
     fake_place_changes++; /* nobody tells: seen at the next look, saved soon after */
-    assert_true(state_step(state, conf, NULL, NULL, now + 100) <= now + LOOK_MS);
-    uint64_t due = state_step(state, conf, NULL, NULL, now + LOOK_MS);
-    assert_in_range(due, now + LOOK_MS, now + LOOK_MS + 1000);
-    state_step(state, conf, NULL, NULL, due);
-    assert_true(state->due_ms == NEVER);
-    assert_true(state_step(state, conf, NULL, NULL, due + LOOK_MS) > due + LOOK_MS); /* nothing has changed */
-    assert_true(state->due_ms == NEVER);
+    state_step(state, NULL, NULL, now + LOOK_MS);
+    assert_int_equal(state->due_ms, now + LOOK_MS + SOON_MS);
+    state_step(state, NULL, NULL, now + LOOK_MS + SOON_MS);
+    assert_int_equal(state->due_ms, now + LOOK_MS + SOON_MS + EVERY_MS);
     state_destroy(state);
-    fake_place.queue = NULL;
     state = open_state();
-    state_restore(state, conf, NULL, NULL);
-    assert_non_null(strstr(restored, "sales:fedcba9876543210@111-222 "));
+    state_restore(state, NULL, NULL);
+    assert_non_null(strstr(restored, "sales:1f@111-222; "));
     state_destroy(state);
 }
 
@@ -323,37 +368,91 @@ static void places_in_line_outlive_a_restart(void **unused) {
 static void who_waits_is_said_to_wait_still(void **unused) {
     struct state *state = open_state();
     state_first_ms(state, 1);
-    state_restore(state, conf, NULL, NULL);
+    state_restore(state, NULL, NULL);
     uint64_t now = loop_now_ms();
-    state_step(state, conf, NULL, NULL, now);
-    fake_place = (struct floor_place){"sales", 7, 111, 222};
+    state_step(state, NULL, NULL, now);
+    fake_places[0] = (struct floor_place){"sales", 7, 111, 222};
     fake_place_changes++;
     for (uint64_t end_ms = now + 60000; now < end_ms;)
-        now = state_step(state, conf, NULL, NULL, now);
-    fake_place.lost_us = 333; /* as time goes on */
-    for (uint64_t end_ms = now + WAITING_MS + LOOK_MS + 1000; now < end_ms;)
-        now = state_step(state, conf, NULL, NULL, now);
-    fake_place.queue = NULL; /* has left: nothing more to say */
-    fake_place_changes++;
+        now = state_step(state, NULL, NULL, now);
+    fake_places[0].lost_us = 333; /* as time goes on */
+    for (uint64_t end_ms = now + EVERY_MS + LOOK_MS + 1000; now < end_ms;)
+        now = state_step(state, NULL, NULL, now);
+    fake_places[0].queue = NULL;
     state_destroy(state);
     state = open_state();
-    state_restore(state, conf, NULL, NULL);
-    assert_non_null(strstr(restored, "sales:7@111-333 "));
+    state_restore(state, NULL, NULL);
+    assert_non_null(strstr(restored, "sales:7@111-333; "));
     state_destroy(state);
 }
 
-static void what_an_agent_wishes_for_outlives_a_restart(void **unused) {
+static void figures_of_the_day_go_on(void **unused) {
     struct state *state = open_state();
+    unsigned char *bytes = (unsigned char *)&fake_queue;
+    for (size_t i = 0; i < sizeof fake_queue; i++) /* each figure another one */
+        bytes[i] = i % 4 ? 0 : (unsigned char)(i / 4 + 1);
+    bytes = (unsigned char *)&fake_figures;
+    for (size_t i = 0; i < sizeof fake_figures; i++)
+        bytes[i] = i % 4 ? 0 : (unsigned char)(i / 4 + 1);
     state_first_ms(state, 1);
-    state_restore(state, conf, NULL, NULL);
-    state_changed(state, 1, 0, 111);
-    fake_agents[0].pending = true; /* in a talk */
-    state_save_all(state, conf, NULL, NULL, loop_now_ms());
+    state_save_all(state, NULL, NULL, loop_now_ms());
     state_destroy(state);
     state = open_state();
-    state_restore(state, conf, NULL, NULL);
-    assert_non_null(strstr(restored, "1001=not_ready(first)@"));
-    assert_null(strstr(restored, "1001=not_ready(first)@111 "));
+    state_restore(state, NULL, NULL);
+    assert_non_null(strstr(restored, "queue sales; figures 1001 ready/talking@77; "));
+    assert_null(strstr(restored, "queue empty"));
+    assert_null(strstr(restored, "figures 1002"));
+    for (size_t i = 0; i < ARRAY_LEN(queue_figures); i++)
+        assert_memory_equal((char *)&got_queue + queue_figures[i].offset,
+                            (char *)&fake_queue + queue_figures[i].offset, queue_figures[i].wide ? 8 : 4);
+    for (size_t i = 0; i < ARRAY_LEN(agent_figures); i++)
+        assert_memory_equal((char *)&got_figures + agent_figures[i].offset,
+                            (char *)&fake_figures + agent_figures[i].offset, agent_figures[i].wide ? 8 : 4);
+    assert_int_equal(got_queue.ends[ACD_VISIT_ANSWERED], fake_queue.ends[ACD_VISIT_ANSWERED]);
+    assert_int_equal(got_queue.ends[ACD_VISIT_ABANDONED], fake_queue.ends[ACD_VISIT_ABANDONED]);
+    state_destroy(state);
+    restored[0] = 0;
+    fake_day = 6; /* those were yesterday's */
+    state = open_state();
+    state_restore(state, NULL, NULL);
+    assert_null(strstr(restored, "figures"));
+    state_destroy(state);
+}
+
+/* The clock alone is no reason to write. */
+static void what_has_not_changed_is_not_written(void **unused) {
+    struct state *state = open_state();
+    struct stat st;
+    state_first_ms(state, 1);
+    state_restore(state, NULL, NULL);
+    state_step(state, NULL, NULL, 1000000);
+    assert_file("today.json",
+                "{\"version\":1,\"day\":5,\"queues\":[],\"agents\":["
+                "{\"id\":\"1001\",\"presence\":\"ready\",\"activity\":\"talking\",\"since_us\":77}]}");
+    assert_int_equal(unlink(path_of("today.json")), 0);
+    unlink(path_of("state.json"));
+    state_step(state, NULL, NULL, 1000000 + EVERY_MS);
+    fake_queue.offered = 1;
+    state_step(state, NULL, NULL, 1000000 + 2 * EVERY_MS);
+    assert_file("today.json",
+                "{\"version\":1,\"day\":5,\"queues\":[{\"name\":\"sales\",\"offered\":1,\"ends\":{}}],"
+                "\"agents\":[{\"id\":\"1001\",\"presence\":\"ready\",\"activity\":\"talking\","
+                "\"since_us\":77}]}");
+    assert_int_equal(stat(path_of("state.json"), &st), -1);
+    state_destroy(state);
+}
+
+static void who_went_home_stays_at_home(void **unused) {
+    struct state *state = open_state();
+    fake_agents[0].presence = ACD_LOGGED_OUT; /* with auto_login a restart would make 1001 ready */
+    state_first_ms(state, 1);
+    state_restore(state, NULL, NULL);
+    state_save_all(state, NULL, NULL, loop_now_ms());
+    state_destroy(state);
+    state = open_state();
+    state_restore(state, NULL, NULL);
+    assert_non_null(strstr(restored, "1001=logged_out()@111"));
+    assert_null(strstr(restored, "1003")); /* was never anything else */
     state_destroy(state);
 }
 
@@ -361,13 +460,13 @@ static void ids_ascend_though_the_clock_goes_back(void **unused) {
     struct state *state = open_state();
     uint64_t first = 1800000000000;
     assert_int_equal(state_first_ms(state, first), first);
-    state_save_all(state, conf, NULL, NULL, loop_now_ms() + 60000); /* after a minute */
+    state_save_all(state, NULL, NULL, loop_now_ms() + 60000); /* after a minute */
     state_destroy(state);
     state = open_state();
     uint64_t second = state_first_ms(state, first - 3600000);
     assert_true(second > first + 60000);
     assert_non_null(strstr(logged, "clock_went_back"));
-    state_save_all(state, conf, NULL, NULL, loop_now_ms());
+    state_save_all(state, NULL, NULL, loop_now_ms());
     state_destroy(state);
     state = open_state();
     assert_true(state_first_ms(state, first - 3600000) > second);
@@ -383,43 +482,52 @@ static void damaged_files_are_empty_ones(void **unused) {
         "null",
         "{\"version\":2,\"agents\":[]}",
         "{\"version\":1,\"agents\":{\"a\":1}}",
-        "{\"version\":1,\"places\":{\"a\":1}}",
-        "{\"version\":1,\"places\":[1,null,{\"queue\":\"a\"},{\"queue\":5,\"caller\":\"1\"},"
-        "{\"queue\":\"a\",\"caller\":\"1\",\"since_us\":-1,\"lost_us\":2}]}",
-        ("{\"version\":1,\"id_ms\":\"x\",\"agents\":[1,null,{\"id\":5},{\"id\":\"1001\"},"
-         "{\"id\":\"9\",\"presence\":\"ready\"},{\"id\":\"1001\",\"presence\":\"ready\",\"since_us\":-5}]}"),
+        ("{\"version\":1,\"id_ms\":\"x\",\"agents\":[1,null,{\"id\":5},{\"id\":\"1001\"}],"
+         "\"places\":[1,{\"queue\":\"sales\"},{\"queue\":\"sales\",\"caller\":\"xyz\",\"since_us\":1},"
+         "{\"caller\":\"12\",\"since_us\":-1,\"lost_us\":5}]}"),
     };
     for (size_t i = 0; i < ARRAY_LEN(damaged); i++) {
         put("state.json", damaged[i]);
         struct state *state = open_state();
         assert_int_equal(state_first_ms(state, 7), 7);
-        state_restore(state, conf, NULL, NULL);
+        state_restore(state, NULL, NULL);
         assert_string_equal(restored, "");
         state_destroy(state);
     }
     put("state.json", "{\"version\":1,\"agents\":[{\"id\":\"1001\",\"presence\":\"nonsense\"}]}");
     struct state *state = open_state();
-    state_restore(state, conf, NULL, NULL);
+    state_restore(state, NULL, NULL);
     assert_non_null(strstr(logged, "presence_not_restored"));
+    state_destroy(state);
+    put("state.json", "{\"version\":1,\"agents\":[{\"id\":\"9\",\"presence\":\"ready\"},"
+                      "{\"id\":\"8\",\"presence\":\"ready\",\"since_us\":-5,\"queue\":7}]}");
+    put("today.json",
+        "{\"version\":1,\"day\":5,\"queues\":[null,{\"name\":1,\"ends\":[]}],\"agents\":[{\"offers\":-1}]}");
+    logged[0] = 0;
+    state = open_state();
+    state_restore(state, NULL, NULL);
+    assert_null(strstr(logged, "name=\"9\"")); /* is not an agent any more */
+    assert_non_null(strstr(logged, "presence_not_restored name=\"8\""));
+    assert_non_null(strstr(restored, "8=ready()@0"));
     state_destroy(state);
 }
 
 static void registrations_are_saved_when_they_change(void **unused) {
     struct state *state = open_state();
     state_first_ms(state, 1);
-    state_restore(state, conf, NULL, NULL);
+    state_restore(state, NULL, NULL);
     uint64_t now = 1000000;
-    state_step(state, conf, NULL, NULL, now);
+    state_step(state, NULL, NULL, now);
     assert_file("registrations.json", "{\"b\":1}");
     strcpy(bindings, "{\"b\":2}"); /* the same number of them: seen at the next whole comparison */
-    state_step(state, conf, NULL, NULL, now + LOOK_MS);
+    state_step(state, NULL, NULL, now + LOOK_MS);
     usleep(50000);
     assert_file("registrations.json", "{\"b\":1}");
-    state_step(state, conf, NULL, NULL, now + REFRESH_MS);
+    state_step(state, NULL, NULL, now + REFRESH_MS);
     assert_file("registrations.json", "{\"b\":2}");
     strcpy(bindings, "{\"b\":3}");
     fake_counters.ua.registrations = 5; /* a new one: seen soon */
-    state_step(state, conf, NULL, NULL, now + REFRESH_MS + LOOK_MS);
+    state_step(state, NULL, NULL, now + REFRESH_MS + LOOK_MS);
     assert_file("registrations.json", "{\"b\":3}");
     strcpy(bindings, "{\"b\":1}");
     state_destroy(state);
@@ -431,9 +539,9 @@ static void a_full_disk_is_told(void **unused) {
     state_first_ms(state, 1);
     snprintf(command, sizeof command, "rm -rf %s", folder); /* root is not stopped by a mode */
     assert_int_equal(system(command), 0);
-    state_restore(state, conf, NULL, NULL);
+    state_restore(state, NULL, NULL);
     for (int i = 0; i < 500 && !strstr(logged, "state_not_saved"); i++) {
-        state_step(state, conf, NULL, NULL, loop_now_ms());
+        state_step(state, NULL, NULL, loop_now_ms());
         usleep(10000);
     }
     assert_non_null(strstr(logged, "error daemon event=state_not_saved file="));
@@ -676,10 +784,12 @@ int main(void) {
         TEST(writer_tells_of_failures),
         TEST(a_failed_write_leaves_the_old_file),
         TEST(presence_outlives_a_restart),
-        TEST(who_went_home_stays_at_home),
-        TEST(places_in_line_outlive_a_restart),
+        TEST(all_of_an_agent_and_places),
+        TEST(a_new_place_is_saved_soon),
         TEST(who_waits_is_said_to_wait_still),
-        TEST(what_an_agent_wishes_for_outlives_a_restart),
+        TEST(figures_of_the_day_go_on),
+        TEST(what_has_not_changed_is_not_written),
+        TEST(who_went_home_stays_at_home),
         TEST(ids_ascend_though_the_clock_goes_back),
         TEST(damaged_files_are_empty_ones),
         TEST(registrations_are_saved_when_they_change),
