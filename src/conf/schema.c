@@ -102,7 +102,9 @@ static const struct conf_option rtp_options[] = {
            "First port, even. Each leg of a call takes two, a joined call four."),
     OPTION("port_max", OPTION_U16, AT(conf, rtp_port_max), 0, 1024, 65535, "31999", NULL, "Last port, odd."),
     OPTION("timeout_ms", OPTION_U32, AT(conf, rtp_timeout_ms), 0, 0, DAY_MS, "30000", "ms",
-           "Silence of a leg that should send until it is reported. 0: never."),
+           "Silence of a leg that should send until it is reported, and its other side is asked whether it "
+           "is still "
+           "there: a call whose peer has vanished ends. 0: never."),
 };
 static const struct conf_section rtp = SECTION(rtp_options, .name = "rtp", .help = "Audio.");
 
