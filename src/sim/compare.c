@@ -107,12 +107,17 @@ static struct sample difference(const struct comparison *c, uint32_t queue, int 
 
 /* ---- for people ---- */
 
+/* Too small for the digits that are shown. */
+static bool shows_as_0(double value, enum tally_unit unit) {
+    return fabs(value) * (unit == UNIT_SHARE ? 100 : 1) < 0.05;
+}
+
 static void number_cell(struct table *t, double value, enum tally_unit unit, const char *sign) {
     bool plus = *sign == '+' && value >= 0;
     const char *before = plus ? "+" : *sign == '+' ? "" : sign;
     if (isnan(value))
         table_cell(t, "-");
-    else if (fabs(value) * (unit == UNIT_SHARE ? 100 : 1) < 0.05)
+    else if (shows_as_0(value, unit))
         table_cell(t, "%s0", *sign == '+' ? "" : sign);
     else if (unit == UNIT_SHARE)
         table_cell(t, "%s%.1f %%", before, value * 100);
@@ -123,8 +128,8 @@ static void number_cell(struct table *t, double value, enum tally_unit unit, con
 }
 
 /* Only where chance alone would hardly have done it. */
-static const char *verdict(const struct sample *s, int good) {
-    if (isnan(s->half) || !good || fabs(s->mean) <= s->half)
+static const char *verdict(const struct sample *s, enum tally_unit unit, int good) {
+    if (isnan(s->half) || !good || shows_as_0(s->mean, unit) || fabs(s->mean) <= s->half)
         return "";
     return (s->mean > 0) == (good > 0) ? "better" : "worse";
 }
@@ -150,7 +155,7 @@ static void print_queue(const struct comparison *c, uint32_t queue, FILE *out) {
         }
         number_cell(&t, both.half, info->unit, "± ");
         if (c->name[1])
-            table_cell(&t, "%s", verdict(&both, info->good));
+            table_cell(&t, "%s", verdict(&both, info->unit, info->good));
     }
     table_end(&t, out);
     putc('\n', out);

@@ -146,7 +146,11 @@ static int several_days(const struct job *job) {
     if (compare_start(&c, job->conf, job->other, job->runs))
         return complain("out of memory");
     c.name[0] = job->conf_path ? job->conf_path : "the default center";
-    c.name[1] = job->other_path;
+    char other[400];
+    snprintf(other, sizeof other, "%s%s%s%s%s", job->other_path ? job->other_path : "",
+             job->with ? ", with " : "", job->with ? job->with : "", job->without ? ", without " : "",
+             job->without ? job->without : "");
+    c.name[1] = job->other_path ? other : NULL;
     for (uint32_t run = 0; run < job->runs && !status; run++)
         status = pair(job, &c, run);
     if (!status && job->json)

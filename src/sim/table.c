@@ -73,9 +73,9 @@ void table_end(struct table *t, FILE *out) {
         for (uint32_t k = column; k < t->cells; k += t->columns)
             most = width(t->cell[k]) > most ? width(t->cell[k]) : most;
         int pad = (int)(most - own);
-        if (column)
+        if (column && (own || column + 1 < t->columns)) /* nothing trails behind a line */
             fprintf(out, "  %*s%s", pad, "", t->cell[i]);
-        else
+        else if (!column)
             fprintf(out, "%s%*s", t->cell[i], pad, "");
         if (column + 1 == t->columns)
             putc('\n', out);

@@ -363,7 +363,7 @@ static void test_a_table(void **state) {
     table_time(&t, 3725);
     table_end(&t, out);
     fclose(out);
-    assert_string_equal(text, "name        count         \n"
+    assert_string_equal(text, "name        count\n"
                               "Zażółć  1,234,567        !\n"
                               "x          50.0 %  1:02:05\n");
     free(text);
