@@ -23,6 +23,8 @@ const struct agent_habits *agent_habits_of(const struct world *w, uint32_t agent
 
 void agent_reachable(struct world *w, uint32_t agent, bool yes) {
     w->agent[agent].reachable = w->agent[agent].there = yes;
+    if (!w->closing && world_untold(w))
+        return;
     w->ua.agent_reachable(w->ua.ctx, agent, yes);
     if (world_twice(w))
         w->ua.agent_reachable(w->ua.ctx, agent, yes);

@@ -31,6 +31,8 @@ static void played(struct world *w, uint64_t id, uint64_t play_id) {
     if (!leg->media || !leg->playing || leg->play_id != play_id)
         return;
     leg->playing = false;
+    if (world_untold(w))
+        return;
     w->media.played(w->media.ctx, (uint32_t)id, (uint32_t)play_id);
     if (world_twice(w))
         w->media.played(w->media.ctx, (uint32_t)id, (uint32_t)play_id);

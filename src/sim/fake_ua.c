@@ -14,6 +14,8 @@ static void really_ended(struct world *w, uint64_t id, uint64_t status_by_us) {
         call->ended_us = w->now_us;
     uint32_t number = leg->incoming ? leg->call : 0;
     leg->id = 0;
+    if (world_untold(w))
+        return; /* the floor must find out by itself */
     w->ua.ended(w->ua.ctx, (uint32_t)id, (uint16_t)(status_by_us >> 1), status_by_us & 1, "sim");
     if (world_twice(w)) /* a number that is over: nobody knows it any more */
         w->ua.ended(w->ua.ctx, (uint32_t)id, (uint16_t)(status_by_us >> 1), status_by_us & 1, "sim again");

@@ -95,6 +95,7 @@ struct faults {
     double late_answer;   /* of cancelled phones: their 200 crosses our CANCEL */
     double no_ringing;    /* of offers: a 200 without a 180 */
     double duplicate;     /* of reports by SIP, media, store: come twice */
+    double lost_report;   /* of ends, played prompts, phones gone or back: SIP or media never tell */
     double database_away; /* of customer lookups: fail or come late */
     double late_loop;     /* of deadlines: seen up to late_loop_us after they were due */
     uint64_t late_loop_us;

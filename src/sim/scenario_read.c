@@ -232,6 +232,7 @@ static const struct option fault_options[] = {
     {"late_answer", SHARE, FAULT(late_answer)},
     {"no_ringing", SHARE, FAULT(no_ringing)},
     {"duplicate", SHARE, FAULT(duplicate)},
+    {"lost_report", SHARE, FAULT(lost_report)},
     {"database_away", SHARE, FAULT(database_away)},
     {"late_loop", SHARE, FAULT(late_loop)},
     {"late_loop_s", SECONDS, FAULT(late_loop_us)},

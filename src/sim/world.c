@@ -105,6 +105,10 @@ bool world_twice(struct world *w) {
     return w->scenario.faults.duplicate > 0 && draw_chance(&w->noise, w->scenario.faults.duplicate);
 }
 
+bool world_untold(struct world *w) {
+    return w->scenario.faults.lost_report > 0 && draw_chance(&w->noise, w->scenario.faults.lost_report);
+}
+
 /* ---- life ---- */
 
 static uint64_t clock_now(void *ctx) {

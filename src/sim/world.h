@@ -185,8 +185,9 @@ struct store_port fake_store(struct world *w);
 void fake_ua_hangup(struct world *w, struct fake_leg *leg, uint16_t status);
 /* Rows that are open although nobody is there any more; 0 is right at the end. */
 uint64_t fake_store_open_rows(const struct world *w);
-/* Again a little later: the network repeats itself. */
+/* What is told comes twice; what happened is never told. */
 bool world_twice(struct world *w);
+bool world_untold(struct world *w);
 
 /* truth.c */
 struct world_call *truth_call(struct world *w, uint32_t number); /* NULL for 0 */
