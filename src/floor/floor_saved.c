@@ -8,9 +8,12 @@
 
 /* ---- clocks ---- */
 
+enum { GRAIN_US = 10000 };
+
+/* In steps of 10 ms: the same, whenever it is asked for, although the clocks drift a little apart. */
 static uint64_t wall_of(const struct floor *f, uint64_t at_ms) {
-    uint64_t now_ms = floor_now_ms(f), wall_us = f->clock.wall_us(f->clock.ctx);
-    return at_ms < now_ms ? wall_us - (now_ms - at_ms) * 1000 : wall_us + (at_ms - now_ms) * 1000;
+    uint64_t at_us = f->clock.wall_us(f->clock.ctx) + at_ms * 1000 - floor_now_us(f);
+    return (at_us + GRAIN_US / 2) / GRAIN_US * GRAIN_US;
 }
 
 /* Never later than now; 1 when it was before the machine started. */
@@ -75,7 +78,8 @@ static void restore_wrapup(struct floor *f, uint32_t agent, const struct floor_s
                            uint64_t cut_us) {
     uint32_t queue = conf_find_queue(f->conf, saved->queue);
     uint64_t now_us = f->clock.wall_us(f->clock.ctx),
-             end_us = saved->talk_end_us ? saved->talk_end_us : cut_us;
+             end_us = saved->talk_end_us ? saved->talk_end_us : cut_us,
+             from_us = now_us > end_us ? now_us : end_us; /* the clock may have gone back */
     struct acd_event event = {.type = ACD_EV_RESTORE_WRAPUP,
                               .agent = agent,
                               .queue = queue,
@@ -83,8 +87,8 @@ static void restore_wrapup(struct floor *f, uint32_t agent, const struct floor_s
                               .since_ms = past_of(f, end_us)};
     if (!queue)
         return;
-    if (saved->wrap_end_us > now_us && (saved->wrap_end_us - now_us) / 1000 < NEVER32)
-        event.ms = (uint32_t)((saved->wrap_end_us - now_us) / 1000);
+    if (saved->wrap_end_us > from_us && (saved->wrap_end_us - from_us) / 1000 < NEVER32)
+        event.ms = (uint32_t)((saved->wrap_end_us - from_us) / 1000);
     floor_desk(f, agent)->handle_queue = queue; /* whose wrap-up it is, in the day's figures */
     if (floor_acd_now(f, &event))
         log_warn("floor", "event=wrapup_not_restored agent=%s", saved->id);

@@ -83,6 +83,36 @@ static uint32_t talk(const char *number) {
 
 /* ---- agents ---- */
 
+/* Written again only when something has changed: the clocks' fractions are no change. */
+static void test_what_does_not_change_is_told_alike(void **state) {
+    login("1001");
+    login("1002");
+    uint32_t caller = talk("200");
+    pass_ms(3000);
+    ends(caller, 0);
+    save();
+    struct floor_saved_agent before = saved.agent[0];
+    struct floor_saved_figures figures = saved.figures[1];
+    w.now_us += 5000777;
+    floor_turn(w.floor);
+    save();
+    assert_int_equal(saved.agent[0].idle_us, before.idle_us);
+    assert_int_equal(saved.agent[0].talk_end_us, before.talk_end_us);
+    assert_int_equal(saved.agent[0].wrap_end_us, before.wrap_end_us);
+    assert_int_equal(saved.figures[1].since_us, figures.since_us);
+}
+
+static void test_wrapup_is_no_longer_because_the_clock_went_back(void **state) {
+    login("1001");
+    ends(talk("200"), 0);
+    save();
+    saved.agent[0].talk_end_us += 3600000000;
+    saved.agent[0].wrap_end_us += 3600000000;
+    restart(0);
+    assert_int_equal(agent(1)->acd.activity, ACD_WRAPUP);
+    assert_in_range(agent(1)->timer_ms, 29000, 30000);
+}
+
 static void test_presence_reason_and_since_when(void **state) {
     login("1001");
     assert_int_equal(floor_agent_login(w.floor, "1002", false, "test"), 0);
@@ -278,6 +308,8 @@ static void test_the_same_day(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        floor_test(test_what_does_not_change_is_told_alike),
+        floor_test(test_wrapup_is_no_longer_because_the_clock_went_back),
         floor_test(test_presence_reason_and_since_when),
         floor_test(test_order_of_the_idle),
         floor_test(test_what_was_asked_for_in_a_talk),
