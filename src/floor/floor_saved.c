@@ -8,12 +8,13 @@
 
 /* ---- clocks ---- */
 
-enum { GRAIN_US = 10000 };
-
-/* In steps of 10 ms: the same, whenever it is asked for, although the clocks drift a little apart. */
+/* The same moment is told alike each time, although the two clocks are never read at once: to a tenth of a
+ * second (of what lies between them, or of thousands of moments a few would flicker each time). Else there
+ * would be something new to save each time. */
 static uint64_t wall_of(const struct floor *f, uint64_t at_ms) {
-    uint64_t at_us = f->clock.wall_us(f->clock.ctx) + at_ms * 1000 - floor_now_us(f);
-    return (at_us + GRAIN_US / 2) / GRAIN_US * GRAIN_US;
+    const uint64_t tenth = 100000;
+    uint64_t apart_us = f->clock.wall_us(f->clock.ctx) - floor_now_us(f);
+    return at_ms * 1000 + (apart_us + tenth / 2) / tenth * tenth;
 }
 
 /* Never later than now; 1 when it was before the machine started. */

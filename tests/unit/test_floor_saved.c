@@ -16,6 +16,7 @@ static const char conf_text[] =
     "           { id = \"1002\"; password = \"a secret\"; queues = [ \"sales\" ]; },\n"
     "           { id = \"1003\"; password = \"a secret\"; queues = [ \"notes\" ]; auto_login = true; },\n"
     "           { id = \"1004\"; password = \"a secret\"; queues = [ \"plain\" ]; } );\n";
+#include "floor/internal.h"
 #include "floor_world.h"
 
 /* ---- killed, and started again ---- */
@@ -131,6 +132,29 @@ static void test_presence_reason_and_since_when(void **state) {
     assert_int_equal(saved.agent[1].since_us, wall(NULL) - 60000000);
     restart(1000);
     assert_int_equal(saved.agent[1].since_us, wall(NULL) - 61000000);
+}
+
+/* What has not changed is told alike, though clocks are never read at quite the same moment. */
+static uint64_t late_us;
+static uint64_t late_wall(void *ctx) {
+    return 1790000000000000u + w.now_us + (late_us = (late_us + 7) % 40);
+}
+static void test_the_same_is_told_alike(void **state) {
+    login("1001");
+    pass_ms(1000);
+    ends(talk("200"), 0); /* wrap-up */
+    w.floor->clock.wall_us = late_wall;
+    save();
+    uint64_t idle_us = saved.agent[0].idle_us, wrap_us = saved.agent[0].wrap_end_us,
+             state_us = saved.figures[0].since_us;
+    assert_true(wrap_us > state_us && state_us > idle_us);
+    for (int i = 0; i < 20; i++) {
+        w.now_us += 12345;
+        save();
+        assert_int_equal(saved.agent[0].idle_us, idle_us);
+        assert_int_equal(saved.agent[0].wrap_end_us, wrap_us);
+        assert_int_equal(saved.figures[0].since_us, state_us);
+    }
 }
 
 static void test_order_of_the_idle(void **state) {
@@ -311,6 +335,7 @@ int main(void) {
         floor_test(test_what_does_not_change_is_told_alike),
         floor_test(test_wrapup_is_no_longer_because_the_clock_went_back),
         floor_test(test_presence_reason_and_since_when),
+        floor_test(test_the_same_is_told_alike),
         floor_test(test_order_of_the_idle),
         floor_test(test_what_was_asked_for_in_a_talk),
         floor_test(test_a_talk_that_was_cut_is_followed_by_wrapup),
