@@ -135,7 +135,8 @@ void caller_agent_calls(struct world *w, uint32_t agent, const char *called) {
 /* Any number, any digits, and patience from the first ringing on: callers who try everything. */
 static void calls_anything(struct world *w, uint32_t number) {
     struct world_call *call = truth_call(w, number);
-    uint64_t stream = world_stream(w, call, STREAM_ROUTE);
+    /* who calls again wants the same */
+    uint64_t stream = draw_key(w->plan->caller[call->caller - 1].stream, STREAM_ROUTE, 0);
     uint64_t patience = world_stream(w, call, STREAM_PATIENCE), at_us = 1000000;
     char called[NUMBER_LEN] = "999999999"; /* wrong number */
     uint32_t entry = (uint32_t)draw_below(&stream, w->conf->number_count);

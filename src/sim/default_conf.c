@@ -42,7 +42,7 @@ const char world_default_conf[] = HEAD MENU(
                      "\"play:closed\";\n"
                      "    reserve = ( { tier = 2; slack_ms = 8000; }, { tier = 3; no_agents = true; } ); },\n"
                      "  { name = \"hotline\"; strategy = \"ring_all\"; ring_max = 5; ring_ms = 15000; "
-                     "need_agents = true;\n"
+                     "need_agents = true; resume_ms = 900000;\n"
                      "    empty_grace_ms = 5000; max_expected_wait_ms = 240000; overflow = \"queue:sales\"; "
                      "},\n"
                      "  { name = \"billing\"; strategy = \"least_talk\"; require = \"billing >= 2 or (german "

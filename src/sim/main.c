@@ -195,8 +195,8 @@ static int prepare(struct job *job) {
         return status;
     if (job->scenario_path && scenario_load(&job->file, job->scenario_path, told, NULL))
         return 2;
-    if (job->calls && job->file.arrivals_count)
-        return complain("--calls: the scenario has arrivals of its own");
+    if (job->calls && (job->file.arrivals_count || job->replay_path))
+        return complain("--calls: the %s has calls of its own", job->replay_path ? "recording" : "scenario");
     if (job->replay_path && replay_read(&job->recording, job->replay_path, told, NULL))
         return 2;
     /* what failed on a recorded day is in its figures already */
