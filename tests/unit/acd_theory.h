@@ -18,7 +18,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum { THEORY_BATCHES = 40, THEORY_QUEUES = 8, THEORY_CALLS_AT_ONCE = 1 << 16 };
+enum { THEORY_BATCHES = 40, THEORY_QUEUES = 8, THEORY_CALLS_AT_ONCE = 1 << 16, THEORY_WATCHED = 20 };
 
 struct theory_batch { /* sums over the calls of one queue that came in one part of the run */
     double offered, waited, in_time, answered, abandoned, refused, wait_s, answer_s;
@@ -34,6 +34,7 @@ struct theory {
     uint64_t calls, warm_up, seed;
     /* what came of it */
     struct theory_batch batch[THEORY_QUEUES + 1][THEORY_BATCHES];
+    double answered_by[THEORY_WATCHED + 1][THEORY_BATCHES]; /* by agent, of all queues; the first ones */
     uint64_t steps, checks;
 };
 
@@ -120,6 +121,8 @@ static inline void theory_count(struct theory_run *run, const struct acd_effect 
     assert(fx->visit_result == ACD_VISIT_ANSWERED);
     sum->answered++;
     sum->answer_s += wait_s;
+    if (fx->agent <= THEORY_WATCHED)
+        run->t->answered_by[fx->agent][call->batch]++;
     sum->in_time += wait_s <= run->t->target_s;
 }
 
@@ -128,7 +131,8 @@ static inline void theory_step(struct theory_run *run, struct acd_event event) {
     run->fx.count = 0;
     for (uint32_t done = 0;; done++) {
         int rc = acd_step(run->acd, &event, &run->fx);
-        assert(!rc);
+        /* of several phones that ring for a call only the first answers */
+        assert(!rc || (rc == -ESTALE && event.type == ACD_EV_OFFER_ANSWERED));
         run->t->steps++;
         const struct acd_effect *fx = NULL;
         for (; done < run->fx.count; done++) {
@@ -209,6 +213,7 @@ static inline const char *theory_play(struct theory *t) {
     assert(!rc && run.call);
     (void)rc;
     memset(t->batch, 0, sizeof t->batch);
+    memset(t->answered_by, 0, sizeof t->answered_by);
     theory_step(&run, (struct acd_event){.type = ACD_EV_CONFIGURE, .conf = t->conf});
     for (uint32_t i = 1; i <= t->conf->agent_count; i++)
         theory_step(&run, (struct acd_event){.type = ACD_EV_REACHABLE, .agent = i});
@@ -235,21 +240,14 @@ struct theory_result {
     double value, error;
 };
 
-/* sum / by, two fields of a batch; queue 0: over all queues. */
-static inline struct theory_result theory_ratio(const struct theory *t, uint32_t queue, size_t sum,
-                                                size_t by) {
-    double x[THEORY_BATCHES] = {0}, n[THEORY_BATCHES] = {0}, all_x = 0, all_n = 0, squares = 0,
-           neighbours = 0;
-    for (uint32_t q = queue ? queue : 1; q <= (queue ? queue : t->conf->queue_count); q++)
-        for (int b = 0; b < THEORY_BATCHES; b++) {
-            x[b] += *(const double *)((const char *)&t->batch[q][b] + sum);
-            n[b] += *(const double *)((const char *)&t->batch[q][b] + by);
-        }
+/* sum / by of the batches. */
+static inline struct theory_result theory_of_batches(const double *x, const double *n) {
+    double all_x = 0, all_n = 0, squares = 0, neighbours = 0, last = 0;
     for (int b = 0; b < THEORY_BATCHES; b++) {
         all_x += x[b];
         all_n += n[b];
     }
-    double value = all_x / all_n, last = 0;
+    double value = all_x / all_n;
     for (int b = 0; b < THEORY_BATCHES; b++) {
         double off = (x[b] - value * n[b]) / (all_n / THEORY_BATCHES);
         squares += off * off;
@@ -259,6 +257,26 @@ static inline struct theory_result theory_ratio(const struct theory *t, uint32_t
     double r = squares > 0 ? fmin(0.9, fmax(0, neighbours / squares)) : 0;
     double variance = squares / (THEORY_BATCHES - 1) * (1 + r) / (1 - r);
     return (struct theory_result){value, sqrt(variance / THEORY_BATCHES)};
+}
+
+/* Two fields of a batch; queue 0: over all queues. */
+static inline struct theory_result theory_ratio(const struct theory *t, uint32_t queue, size_t sum,
+                                                size_t by) {
+    double x[THEORY_BATCHES] = {0}, n[THEORY_BATCHES] = {0};
+    for (uint32_t q = queue ? queue : 1; q <= (queue ? queue : t->conf->queue_count); q++)
+        for (int b = 0; b < THEORY_BATCHES; b++) {
+            x[b] += *(const double *)((const char *)&t->batch[q][b] + sum);
+            n[b] += *(const double *)((const char *)&t->batch[q][b] + by);
+        }
+    return theory_of_batches(x, n);
+}
+
+/* Share of all calls offered that this agent answered (one queue). */
+static inline struct theory_result theory_share_of(const struct theory *t, uint32_t agent) {
+    double n[THEORY_BATCHES];
+    for (int b = 0; b < THEORY_BATCHES; b++)
+        n[b] = t->batch[1][b].offered;
+    return theory_of_batches(t->answered_by[agent], n);
 }
 #define THEORY_RATIO(t, queue, sum, by)                                                                      \
     theory_ratio(t, queue, offsetof(struct theory_batch, sum), offsetof(struct theory_batch, by))

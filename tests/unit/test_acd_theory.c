@@ -335,6 +335,97 @@ static void two_skills_are_nearly_all(void **state) {
     assert_true(as_good[2] > 0.97 * PEOPLE && as_good[3] > 0.98 * PEOPLE && as_good[1] < 0.92 * PEOPLE);
 }
 
+/* ---- strategies: they change who answers, not how long callers wait ---- */
+
+static const char *const strategies[] = {"longest idle", "skill then idle", "fewest calls", "least talk",
+                                         "round robin",  "linear",          "random",       "weighted",
+                                         "ring all",     "progressively",   "scored"};
+
+static void strategies_leave_the_wait_alone(void **state) {
+    tell("\n### Strategies, M/M/n\n\n| strategy | Pw: theory | measured | errors | SL: theory | measured | "
+         "errors | ASA, s: theory | measured | errors |\n|---|---|---|---|---|---|---|---|---|---|\n");
+    for (uint32_t i = 0; i < ARRAY_LEN(strategies); i++) {
+        struct theory *t = one_line(12, 0.85, 30, 600 + i);
+        t->conf->queue[0].strategy = (enum conf_strategy)i;
+        struct erlang_figures f = formula(erlang_c, t, 12, t->per_s[1]);
+        play(t);
+        tell("| %s |", strategies[i]);
+        compare_share("waits", THEORY_RATIO(t, 1, waited, offered), f.waits);
+        compare_share("service level", THEORY_RATIO(t, 1, in_time, offered), f.service_level);
+        compare_time("speed of answer", THEORY_RATIO(t, 1, answer_s, answered), f.answer_s);
+        tell("\n");
+        done(t);
+    }
+}
+
+/* Share of all calls that go to one agent of weight `weight` among `others` of weight 1, by lot, none waits:
+ * the states are whether he is busy and how many of the others are; their balance is found by iteration. */
+static double share_by_weight(double load, uint32_t others, double weight) {
+    enum { MOST = 32, ROUNDS = 20000 };
+    double p[2][MOST] = {{1}}, all = 0, share = 0, rate = load + others + 1;
+    for (int round = 0; round < ROUNDS; round++) {
+        double next[2][MOST] = {{0}};
+        for (int busy = 0; busy < 2; busy++)
+            for (uint32_t k = 0; k <= others; k++) {
+                double here = p[busy][k] / rate, lots = (busy ? 0 : weight) + others - k, left = rate;
+                if (!busy) {
+                    next[1][k] += here * load * weight / lots;
+                    left -= load * weight / lots;
+                } else {
+                    next[0][k] += here;
+                    left -= 1;
+                }
+                if (k < others) {
+                    next[busy][k + 1] += here * load * (others - k) / lots;
+                    left -= load * (others - k) / lots;
+                }
+                if (k) {
+                    next[busy][k - 1] += here * k;
+                    left -= k;
+                }
+                next[busy][k] += here * left;
+            }
+        memcpy(p, next, sizeof p);
+    }
+    for (uint32_t k = 0; k <= others; k++) {
+        all += p[0][k] + p[1][k];
+        share += p[0][k] * weight / (weight + others - k);
+    }
+    assert_true(fabs(all - 1) < 1e-9);
+    return share;
+}
+
+/* Calls that find all agents busy are refused (M/M/n/n). By `linear` the agents are an ordered hunt, for
+ * which Erlang's formula tells what each of them gets: of all calls B(i - 1) - B(i). By `weighted` the last,
+ * who weighs five times as much, gets what the balance of states says. By the others all get the same. */
+static void who_answers(void **state) {
+    enum { TEAM = 8, WEIGHT = 5 };
+    const double load = 4, answered = 1 - erlang_b(load, TEAM);
+    const double heavy = share_by_weight(load, TEAM - 1, WEIGHT);
+    tell("\n### Who answers, M/M/%d/%d\n\n| strategy | agent | share of calls: theory | measured | errors |\n"
+         "|---|---|---|---|---|\n",
+         TEAM, TEAM);
+    assert_true(fabs(share_by_weight(load, TEAM - 1, 1) - answered / TEAM) < 1e-9);
+    for (uint32_t i = 0; i < ARRAY_LEN(strategies); i++) {
+        struct theory *t = one_line(TEAM, load / TEAM, 30, 700 + i);
+        t->conf->queue[0].strategy = (enum conf_strategy)i;
+        t->conf->agent[TEAM - 1].weight = WEIGHT;
+        t->trunks = TEAM;
+        play(t);
+        for (uint32_t agent = 1; agent <= TEAM; agent++) {
+            double wanted = answered / TEAM;
+            if (i == CONF_LINEAR)
+                wanted = (agent > 1 ? erlang_b(load, agent - 1) : 1) - erlang_b(load, agent);
+            else if (i == CONF_WEIGHTED)
+                wanted = agent == TEAM ? heavy : (answered - heavy) / (TEAM - 1);
+            tell("| %s | %u |", strategies[i], agent);
+            compare_share("share", theory_share_of(t, agent), wanted);
+            tell("\n");
+        }
+        done(t);
+    }
+}
+
 /* ---- all together ---- */
 
 static void looks_like_chance(void **state) {
@@ -353,6 +444,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(strict_priority),
         cmocka_unit_test(skills_apart_and_pooled),
         cmocka_unit_test(two_skills_are_nearly_all),
+        cmocka_unit_test(strategies_leave_the_wait_alone),
+        cmocka_unit_test(who_answers),
         cmocka_unit_test(looks_like_chance),
     };
     full = argc > 1 && !strcmp(argv[1], "full");
