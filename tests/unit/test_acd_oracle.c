@@ -127,7 +127,7 @@ struct lots {
     uint32_t agents;
 };
 
-/* Agents of three kinds, so that lots go over several groups, two of each alike. */
+/* Agents of three kinds, so that lots go over several groups; 1, 4 and 7 are alike. */
 static void open_lots(struct lots *lots, enum conf_strategy strategy, const uint32_t *weights,
                       uint32_t agents, uint64_t seed) {
     *lots = (struct lots){.conf = world_conf(agents, 1, 2), .now = 1000, .agents = agents};
@@ -245,7 +245,7 @@ static void random_is_alike(void **state) {
 }
 
 static void weighted_is_in_proportion(void **state) {
-    const uint32_t weights[MOST] = {1, 2, 0, 10, 5, 3, 20, 1, 7}, excluded[ACD_EXCLUDED] = {4, 7, 0};
+    const uint32_t weights[MOST] = {1, 2, 0, 10, 5, 3, 20, 1, 7}, excluded[ACD_EXCLUDED] = {7, 1, 5};
     for (uint64_t seed = 1; seed <= 3; seed++)
         judge_lots(CONF_WEIGHTED, weights, 9, NULL, seed);
     judge_lots(CONF_WEIGHTED, weights, 9, excluded, 4);
