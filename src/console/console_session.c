@@ -103,7 +103,8 @@ static bool take_line(struct session *s) {
 
 static void work(struct session *s) {
     for (int n = 0; s->state != SESSION_CLOSING && s->state != SESSION_CHECKING && !full(s); n++) {
-        if (n == SESSION_LINES_PER_TURN) {
+        if (n == SESSION_LINES_PER_TURN) { /* what was typed is worked off before more is read */
+            bufferevent_disable(s->bev, EV_READ);
             arm_now(s);
             return;
         }
