@@ -22,8 +22,10 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-TESTS = ['test_acd_trace', 'test_acd', 'test_acd_random', 'test_acd_theory']  # the fast ones first
-CPU_SECONDS, SECONDS = 40, 600  # endless loops are a way to fail, too
+TESTS = ['test_acd_trace', 'test_acd', 'test_acd_oracle', 'test_acd_random', 'test_acd_theory']  # the fast ones first
+RUNS = '800'  # of random events; ten thousand would take too long for each fault
+CPU_SECONDS = {'test_acd_trace': 10, 'test_acd': 20}  # endless loops are a way to fail, too
+MOST_CPU_SECONDS, SECONDS, MEMORY = 90, 600, 2 << 30
 FLAGS = ['-std=gnu11', '-D_GNU_SOURCE', '-O1', '-g0', '-w', '-Iinclude', '-Isrc']
 
 
@@ -47,8 +49,10 @@ def run(command, **more):
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors='replace', **more)
 
 
-def limit():
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+def limit(test):
+    seconds = CPU_SECONDS.get(test, MOST_CPU_SECONDS)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -57,11 +61,11 @@ class Copy:
 
     def __init__(self, top):
         self.top = top
-        for path in ('include', 'src/acd', 'src/base', 'src/stats', 'tests/unit'):
+        for path in ('include', 'src/acd', 'src/base', 'src/conf', 'src/stats', 'tests/unit'):
             shutil.copytree(os.path.join(ROOT, path), os.path.join(top, path))
         self.compiler = os.environ.get('CC', 'gcc')
         self.units = sorted(glob.glob(os.path.join(top, 'src/acd/*.c')))
-        pure = [os.path.join(top, 'src/stats/erlang.c')] + self.base_units()
+        pure = [os.path.join(top, 'src/stats/erlang.c'), os.path.join(top, 'src/conf/met.c')] + self.base_units()
         for unit in self.units + pure + [os.path.join(top, 'tests/unit', t + '.c') for t in TESTS]:
             wrong = self.compile(unit)
             if wrong:
@@ -93,7 +97,8 @@ class Copy:
             if wrong:
                 return [], wrong
             try:
-                done = run([os.path.join(self.top, test)], cwd=self.top, timeout=SECONDS, preexec_fn=limit)
+                done = run([os.path.join(self.top, test)], cwd=self.top, timeout=SECONDS, preexec_fn=lambda: limit(test),
+                           env=dict(os.environ, CALLFLOOR_RUNS=RUNS))
                 failed = re.findall(r'^\[  FAILED  \] (\w+)$', done.stdout + done.stderr, re.M)
                 if done.returncode:
                     noticed.append('%s: %s' % (test, failed[0] if failed else 'signal or exit %d' % done.returncode))
