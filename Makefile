@@ -60,7 +60,7 @@ help:
 	@echo 'make demo       a whole call center on this terminal for a minute (KEEP=1: stay up)'
 	@echo 'make bench      what a call, a minute of audio and a decision cost'
 	@echo 'make lint       formatting, layers, symbols, cppcheck, clang-tidy, man pages, systemd unit'
-	@echo 'make mutants    puts 208 faults into the distributor; a test must notice each (10 minutes)'
+	@echo 'make mutants    puts 463 faults into the distributor; a test must notice each (25 minutes)'
 	@echo 'make prompts    the prompts of the examples, by espeak-ng; make docs: reference pages from the tables'
 	@echo 'make install    DESTDIR= PREFIX=/usr (make deps and make come first); make uninstall'
 	@echo 'make format | make clean'
