@@ -343,9 +343,12 @@ static void checker_sees_the_promise_broken(void **state) {
 /* Steps, tiers, several phones, a preferred agent, the reserve: agents 1 and 2 ring for call 1, agent 3 is
  * paused, call 2 waits for agent 1 alone, call 3 for anybody. */
 static void checker_sees_the_rules_broken(void **state) {
-    char lines[][120] = {"queue 1 ring_all ring=100000000 step=50000::2 preferred=last preferred_wait=60000 "
-                         "reserve=tier:3,waiting:9/8",
-                         "agent 1 queues=1 auto", "agent 2 queues=1 auto", "agent 3 queues=1:2"};
+    char lines[][60] = {"queue 1 ring_all ring=100000000 step=50000::2",
+                        "queue 1 preferred=last preferred_wait=60000",
+                        "queue 1 reserve=tier:3,waiting:9/8",
+                        "agent 1 queues=1 auto",
+                        "agent 2 queues=1 auto",
+                        "agent 3 queues=1:2"};
     struct acd_effects fx = {0};
     struct damage d = {0};
     struct conf *conf = world_conf(0, 0, 0);
